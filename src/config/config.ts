@@ -1,0 +1,125 @@
+// The configuration after parsing: every default filled in, every duration in milliseconds, nothing left to guess.
+// Plain data, so that it can be cloned to the data-plane threads.
+
+import type { Destination } from '../wire/destination.ts';
+
+export interface Config {
+  /** Data-plane threads, ≥ 1. */
+  readonly workers: number;
+  readonly log: LogTarget;
+  /** Path of the admin API's unix socket, or `undefined` for none. */
+  readonly admin: string | undefined;
+  /** Account to change to once everything is opened; only when started as root. */
+  readonly user: string | undefined;
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+  readonly inbounds: readonly InboundConfig[];
+  /** Always holds `direct`, the last resort of every rule, unless the file redefines it. */
+  readonly outbounds: readonly OutboundConfig[];
+  /** The first rule that matches decides; none: `direct`. */
+  readonly rules: readonly RuleConfig[];
+}
+
+export type LogTarget =
+  | { readonly kind: 'off' }
+  | { readonly kind: 'stdout' }
+  | { readonly kind: 'file'; readonly path: string };
+
+export interface Limits {
+  /** Connections of all inbounds together. */
+  readonly connections: number;
+  /** Connections of one client address. */
+  readonly connectionsPerSource: number;
+}
+
+/** All in milliseconds. */
+export interface Timeouts {
+  /** From accept to the end of the client's request. */
+  readonly handshake: number;
+  readonly resolve: number;
+  /** From the first SYN to an established connection, upstream handshakes included. */
+  readonly connect: number;
+  /** Without a byte in either direction. */
+  readonly idle: number;
+  /** Like idle, once one side has ended its direction. */
+  readonly halfClosed: number;
+  /** After SIGTERM, until what is left is cut. */
+  readonly drain: number;
+}
+
+/** `auto`: MPTCP where the kernel has it, else TCP. */
+export type Transport = 'auto' | 'tcp' | 'mptcp';
+
+export interface SocketConfig {
+  /** Congestion control by name; `undefined`: the kernel's default. */
+  readonly congestion: string | undefined;
+  /** SO_MARK, for policy routing; needs CAP_NET_ADMIN. */
+  readonly mark: number | undefined;
+  /** SO_BINDTODEVICE. */
+  readonly interface: string | undefined;
+  /** Local addresses to connect from, at most one per family. */
+  readonly sourceAddress: readonly string[];
+  /** TCP Fast Open (RFC 7413). */
+  readonly fastOpen: boolean;
+  /** TCP_NOTSENT_LOWAT in bytes. */
+  readonly notsentLowat: number | undefined;
+  /** Keepalive idle time in seconds; 0 for none. */
+  readonly keepalive: number;
+}
+
+export interface ListenAddress {
+  /** IPv4 or IPv6 literal. `::` takes IPv4 too. */
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface InboundConfig {
+  /** Unique; `type` when the file gives none, `type-2` and so on for further ones. */
+  readonly name: string;
+  readonly type: 'socks' | 'http' | 'mixed' | 'forward';
+  readonly listen: readonly ListenAddress[];
+  readonly transport: Transport;
+  /** `forward` only: the fixed target. */
+  readonly target: Destination | undefined;
+  /** Empty: no authentication. `password` is a `scrypt:…` hash. */
+  readonly users: readonly { readonly name: string; readonly password: string }[];
+  /** Client networks (CIDR) that may connect; empty: every one. */
+  readonly sources: readonly string[];
+  /** Let clients from beyond loopback reach loopback, link-local and the machine's own addresses. */
+  readonly allowLocal: boolean;
+  readonly socket: SocketConfig;
+}
+
+export interface OutboundConfig {
+  readonly name: string;
+  readonly type: 'direct' | 'socks' | 'http';
+  /** Undefined for `direct`. */
+  readonly server: Destination | undefined;
+  readonly transport: Transport;
+  /** Name of the outbound that carries this one's connection to its server. The chain ends; that is checked. */
+  readonly via: string | undefined;
+  /** Credentials for the upstream proxy: a secret, never to be logged or shown. */
+  readonly credentials: { readonly name: string; readonly password: string } | undefined;
+  /** Overlap the upstream handshake with the client's first bytes. */
+  readonly optimistic: boolean;
+  readonly socket: SocketConfig;
+}
+
+export interface RuleConfig {
+  /** All given conditions must hold; each holds when one of its entries does. */
+  readonly when: {
+    /** Names or types of inbounds. */
+    readonly inbound?: readonly string[];
+    /** Client networks (CIDR). */
+    readonly source?: readonly string[];
+    readonly user?: readonly string[];
+    /** `example.org` matches itself and every name below it; `=example.org` only itself. */
+    readonly domain?: readonly string[];
+    /** Destination networks (CIDR); also checked against what a name resolves to. */
+    readonly address?: readonly string[];
+    /** Ports and ranges, `[from, to]` inclusive. */
+    readonly port?: readonly (readonly [number, number])[];
+  };
+  /** Name of an outbound, or `deny`. */
+  readonly use: string;
+}
