@@ -1,0 +1,104 @@
+// Socket options by their meaning. What MPTCP refuses is left out here and built elsewhere; see `SocketOptions`.
+
+import { LinuxError } from '../ffi/linux-error.ts';
+import { NativeBuffer } from '../ffi/native-buffer.ts';
+import { getsockopt, setsockopt } from '../ffi/sockets.ts';
+import * as k from './constants.ts';
+
+export interface SocketOptions {
+  /** Congestion control by name, for every subflow; `undefined`: the kernel's default. */
+  readonly congestion?: string | undefined;
+  /** SO_MARK; needs CAP_NET_ADMIN. One value for all subflows of an MPTCP connection. */
+  readonly mark?: number | undefined;
+  /** SO_BINDTODEVICE. */
+  readonly interface?: string | undefined;
+  /** Unsent bytes the kernel takes before the socket counts as full. */
+  readonly notsentLowat?: number | undefined;
+  /** Seconds of silence before keepalives; 0: none. Three unanswered ones, a third of this apart, end the connection. */
+  readonly keepalive?: number | undefined;
+  /**
+   * Milliseconds that sent data may stay unacknowledged. TCP_USER_TIMEOUT on TCP; MPTCP refuses that option
+   * (ENOPROTOOPT), so the data plane watches `last_ack_recv` of MPTCP connections in its stead.
+   */
+  readonly userTimeout?: number | undefined;
+}
+
+const KEEPALIVE_PROBES = 3;
+
+const value = new NativeBuffer(128);
+const valueLength = new NativeBuffer(4);
+
+/** Sets an integer option; returns 0 or −errno. */
+export function setInt(fd: number, level: number, name: number, number: number): number {
+  value.view.setInt32(0, number, true);
+  return setsockopt(fd, level, name, value, 4);
+}
+
+/** Reads an integer option; returns it, or −errno (no option here has negative values). */
+export function getInt(fd: number, level: number, name: number): number {
+  value.view.setInt32(0, 0, true);
+  const length = getsockopt(fd, level, name, value, valueLength);
+  return length < 0 ? length : value.view.getInt32(0, true);
+}
+
+export function setText(fd: number, level: number, name: number, text: string): number {
+  const bytes = new TextEncoder().encode(text);
+  value.bytes.fill(0, 0, Math.min(bytes.length + 1, value.size));
+  value.bytes.set(bytes.subarray(0, value.size - 1));
+  return setsockopt(fd, level, name, value, bytes.length + 1);
+}
+
+export function getText(fd: number, level: number, name: number): string | undefined {
+  const length = getsockopt(fd, level, name, value, valueLength);
+  if (length < 0) return undefined;
+  const bytes = value.bytes.subarray(0, length);
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/**
+ * Applies the options a user chose. Throws a LinuxError that names the option when the kernel refuses one: an
+ * unknown congestion control (ENOENT), an unknown interface (ENODEV), a mark without the capability (EPERM).
+ */
+export function applyOptions(fd: number, options: SocketOptions, isMptcp: boolean): void {
+  const { congestion, mark, keepalive, notsentLowat, userTimeout } = options;
+  if (congestion !== undefined) check(setText(fd, k.SOL_TCP, k.TCP_CONGESTION, congestion), `congestion ${congestion}`);
+  if (mark !== undefined) check(setInt(fd, k.SOL_SOCKET, k.SO_MARK, mark), `mark ${mark}`);
+  if (options.interface !== undefined) {
+    check(setText(fd, k.SOL_SOCKET, k.SO_BINDTODEVICE, options.interface), `interface ${options.interface}`);
+  }
+  if (notsentLowat !== undefined) {
+    check(setInt(fd, k.SOL_TCP, k.TCP_NOTSENT_LOWAT, notsentLowat), `notsentLowat ${notsentLowat}`);
+  }
+  if (userTimeout !== undefined && userTimeout > 0 && !isMptcp) {
+    check(setInt(fd, k.SOL_TCP, k.TCP_USER_TIMEOUT, userTimeout), `userTimeout ${userTimeout}`);
+  }
+  if (keepalive !== undefined && keepalive > 0) {
+    const interval = Math.max(1, Math.round(keepalive / KEEPALIVE_PROBES));
+    check(setInt(fd, k.SOL_SOCKET, k.SO_KEEPALIVE, 1), 'keepalive');
+    check(setInt(fd, k.SOL_TCP, k.TCP_KEEPIDLE, keepalive), `keepalive ${keepalive}`);
+    check(setInt(fd, k.SOL_TCP, k.TCP_KEEPINTVL, interval), `keepalive ${keepalive}`);
+    check(setInt(fd, k.SOL_TCP, k.TCP_KEEPCNT, KEEPALIVE_PROBES), `keepalive ${keepalive}`);
+  }
+}
+
+function check(result: number, option: string): void {
+  if (result < 0) throw new LinuxError(-result, 'setsockopt', option);
+}
+
+/** Small writes go out at once. Accepted sockets inherit it from their listener. */
+export function setNoDelay(fd: number): void {
+  setInt(fd, k.SOL_TCP, k.TCP_NODELAY, 1);
+}
+
+/** A close after this sends a reset (MP_FASTCLOSE on MPTCP) instead of ending the stream in order. */
+export function resetOnClose(fd: number): void {
+  value.view.setInt32(0, 1, true);
+  value.view.setInt32(4, 0, true);
+  setsockopt(fd, k.SOL_SOCKET, k.SO_LINGER, value, 8);
+}
+
+/** The pending error of a socket, as a positive errno; 0 for none. */
+export function takeError(fd: number): number {
+  return getInt(fd, k.SOL_SOCKET, k.SO_ERROR);
+}

@@ -1,0 +1,161 @@
+// What the kernel knows of an MPTCP connection and its subflows: MPTCP_FULL_INFO (Linux ≥ 6.5), else MPTCP_INFO with
+// MPTCP_TCPINFO and MPTCP_SUBFLOW_ADDRS (≥ 5.16). Layouts: include/uapi/linux/mptcp.h, include/uapi/linux/tcp.h.
+
+import { NativeBuffer } from '../ffi/native-buffer.ts';
+import { getsockopt } from '../ffi/sockets.ts';
+import type { Endpoint } from '../wire/destination.ts';
+import * as k from './constants.ts';
+import { readSockaddr, SOCKADDR_STORAGE } from './sockaddr.ts';
+
+/** A TCP connection or one subflow, at one moment. Bytes are payload, acknowledged (sent) or received in all. */
+export interface SubflowSample {
+  /** The kernel's number of this subflow within its connection (1: the first); 0 when the kernel does not tell. */
+  readonly id: number;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Smoothed, in microseconds. */
+  readonly rttUs: number;
+  /** Segments sent again. */
+  readonly retransmits: number;
+  /** In segments. */
+  readonly congestionWindow: number;
+}
+
+/** An MPTCP connection at one moment. */
+export interface MptcpSample {
+  /** Local token; joins this connection with netlink events and socket diagnostics. */
+  readonly token: number;
+  /** MPTCP was agreed on and given up. */
+  readonly fellBack: boolean;
+  /** Data sent and not yet acknowledged at the MPTCP level, bytes. */
+  readonly unacked: number;
+  /** Milliseconds since the last acknowledgement came in; −1 when the kernel (< 6.10) does not tell. */
+  readonly lastAckMs: number;
+  readonly subflows: readonly SubflowSample[];
+}
+
+/** The kernel's limit is 8 additional subflows per endpoint list; the userspace path manager may go beyond. */
+const SUBFLOWS_MAX = 32;
+const FULL_HEADER = 40;
+const MPTCP_INFO_SIZE = 96;
+const TCP_INFO_SIZE = 280;
+const SUBFLOW_ADDRS_SIZE = 2 * SOCKADDR_STORAGE;
+const SUBFLOW_INFO_SIZE = 8 + SUBFLOW_ADDRS_SIZE;
+const SUBFLOW_DATA_HEADER = 16;
+const FLAG_FALLBACK = 1;
+
+const full = new NativeBuffer(FULL_HEADER + MPTCP_INFO_SIZE);
+const infos = new NativeBuffer(SUBFLOWS_MAX * SUBFLOW_INFO_SIZE);
+const tcpInfos = new NativeBuffer(SUBFLOWS_MAX * TCP_INFO_SIZE);
+const info = new NativeBuffer(MPTCP_INFO_SIZE);
+const listed = new NativeBuffer(SUBFLOW_DATA_HEADER + SUBFLOWS_MAX * TCP_INFO_SIZE);
+const oneTcpInfo = new NativeBuffer(TCP_INFO_SIZE);
+const length = new NativeBuffer(4);
+
+let hasFullInfo = true;
+
+const ENOPROTOOPT = 92;
+const EOPNOTSUPP = 95;
+
+/** A snapshot of an MPTCP socket; `undefined` when it is none, or fell back before it stood. */
+export function sampleMptcp(fd: number): MptcpSample | undefined {
+  if (hasFullInfo) {
+    const sample = sampleFull(fd);
+    if (typeof sample !== 'number') return sample;
+    // Before 6.5 the option is unknown; after a fallback it is refused as well, but then MPTCP_INFO is too.
+    if (sample !== -EOPNOTSUPP && sample !== -ENOPROTOOPT) return undefined;
+  }
+  info.bytes.fill(0);
+  if (getsockopt(fd, k.SOL_MPTCP, k.MPTCP_INFO, info, length) < 0) return undefined;
+  hasFullInfo = false;
+  return readInfo(info.view, 0, sampleListed(fd));
+}
+
+function sampleFull(fd: number): MptcpSample | number {
+  const { view } = full;
+  full.bytes.fill(0);
+  view.setUint32(4, TCP_INFO_SIZE, true);
+  view.setUint32(12, SUBFLOW_INFO_SIZE, true);
+  view.setUint32(20, SUBFLOWS_MAX, true);
+  view.setBigUint64(24, BigInt(infos.address), true);
+  view.setBigUint64(32, BigInt(tcpInfos.address), true);
+  tcpInfos.bytes.fill(0);
+  const got = getsockopt(fd, k.SOL_MPTCP, k.MPTCP_FULL_INFO, full, length);
+  if (got < 0) return got;
+  const count = Math.min(view.getUint32(16, true), SUBFLOWS_MAX);
+  const subflows: SubflowSample[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = i * SUBFLOW_INFO_SIZE;
+    const id = infos.view.getUint32(at, true);
+    subflows.push(readTcpInfo(tcpInfos.view, i * TCP_INFO_SIZE, id, infos, at + 8));
+  }
+  return readInfo(view, FULL_HEADER, subflows);
+}
+
+function sampleListed(fd: number): SubflowSample[] {
+  const infoCount = readListed(fd, k.MPTCP_TCPINFO, TCP_INFO_SIZE);
+  const tcp = listed.bytes.slice(SUBFLOW_DATA_HEADER, SUBFLOW_DATA_HEADER + infoCount * TCP_INFO_SIZE);
+  const tcpView = new DataView(tcp.buffer, tcp.byteOffset, tcp.byteLength);
+  const count = Math.min(infoCount, readListed(fd, k.MPTCP_SUBFLOW_ADDRS, SUBFLOW_ADDRS_SIZE));
+  const subflows: SubflowSample[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = SUBFLOW_DATA_HEADER + i * SUBFLOW_ADDRS_SIZE;
+    subflows.push(readTcpInfo(tcpView, i * TCP_INFO_SIZE, 0, listed, at));
+  }
+  return subflows;
+}
+
+/** Fills `listed` with one array of struct mptcp_subflow_data; returns how many elements it holds. */
+function readListed(fd: number, option: number, size: number): number {
+  listed.bytes.fill(0);
+  listed.view.setUint32(0, SUBFLOW_DATA_HEADER, true);
+  listed.view.setUint32(12, size, true);
+  const got = getsockopt(fd, k.SOL_MPTCP, option, listed, length);
+  return got < SUBFLOW_DATA_HEADER ? 0 : Math.floor((got - SUBFLOW_DATA_HEADER) / size);
+}
+
+function readInfo(view: DataView, at: number, subflows: SubflowSample[]): MptcpSample {
+  const writeSequence = view.getBigUint64(at + 16, true);
+  const unacknowledged = view.getBigUint64(at + 24, true);
+  // Only kernels from 6.10 on fill the times; they are zero together on older ones.
+  const tellsTimes = view.getUint32(at + 84, true) + view.getUint32(at + 88, true) + view.getUint32(at + 92, true) > 0;
+  return {
+    token: view.getUint32(at + 12, true),
+    fellBack: (view.getUint32(at + 8, true) & FLAG_FALLBACK) !== 0,
+    unacked: Number(BigInt.asUintN(64, writeSequence - unacknowledged)),
+    lastAckMs: tellsTimes ? view.getUint32(at + 92, true) : -1,
+    subflows,
+  };
+}
+
+function readTcpInfo(view: DataView, at: number, id: number, addresses: NativeBuffer, where: number): SubflowSample {
+  return {
+    id,
+    local: readSockaddr(addresses, where),
+    remote: readSockaddr(addresses, where + SOCKADDR_STORAGE),
+    bytesSent: Number(view.getBigUint64(at + 120, true)),
+    bytesReceived: Number(view.getBigUint64(at + 128, true)),
+    rttUs: view.getUint32(at + 68, true),
+    retransmits: view.getUint32(at + 100, true),
+    congestionWindow: view.getUint32(at + 80, true),
+  };
+}
+
+/** The same for a plain TCP socket (TCP_INFO), with its addresses given by the caller. `undefined` when it is gone. */
+export function sampleTcp(fd: number, local: Endpoint, remote: Endpoint): SubflowSample | undefined {
+  oneTcpInfo.bytes.fill(0);
+  if (getsockopt(fd, k.SOL_TCP, k.TCP_INFO, oneTcpInfo, length) < 0) return undefined;
+  const { view } = oneTcpInfo;
+  return {
+    id: 0,
+    local,
+    remote,
+    bytesSent: Number(view.getBigUint64(120, true)),
+    bytesReceived: Number(view.getBigUint64(128, true)),
+    rttUs: view.getUint32(68, true),
+    retransmits: view.getUint32(100, true),
+    congestionWindow: view.getUint32(80, true),
+  };
+}
