@@ -24,8 +24,17 @@ export function installPackages(root) {
   requireWritable(root);
   console.error('anabranch: installing npm packages (npm ci), under a minute …');
   // --include=dev: TypeScript is needed to build, also where NODE_ENV=production. Few, short retries: whoever waits is
-  // a person, and an offline machine should hear so in seconds.
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'];
+  // a person, and an offline machine should hear so in seconds. --ignore-scripts: no package needs one (koffi's binary
+  // ships inside a package of its own), and a script is where a hijacked package strikes first.
+  const args = [
+    'ci',
+    '--include=dev',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    '--prefer-offline',
+    '--ignore-scripts',
+  ];
   const retries = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
   const [command, first] = npmCommand();
   const npm = spawnSync(command, [...first, ...args, ...retries], {
@@ -74,12 +83,12 @@ function explainNpm(output) {
     return 'npm packages could not be fetched: the npm registry does not answer. Is this machine online, or behind a proxy (npm config set proxy …)?';
   }
   if (/\b(EACCES|EPERM|EROFS)\b/.test(output)) {
-    return `npm may not write here or to its cache:\n${tail(output)}\nRun \`npm run build\` once as the owner of this directory.`;
+    return `npm may not write here or to its cache:\n${firstLines(output)}\nRun \`npm run build\` once as the owner of this directory.`;
   }
   if (/\bENOSPC\b/.test(output)) return 'npm packages could not be written: the disk is full';
-  return `npm ci failed:\n${tail(output)}`;
+  return `npm ci failed:\n${firstLines(output)}`;
 }
 
-function tail(output) {
-  return output.trim().split('\n').slice(-12).join('\n');
+function firstLines(output) {
+  return output.trim().split('\n').slice(0, 12).join('\n');
 }
