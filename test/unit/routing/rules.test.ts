@@ -50,7 +50,11 @@ const FAILS: readonly Rule['when'][] = [
 
 test('each condition by itself, and all of them together', () => {
   for (const when of HOLDS) {
-    assert.deepEqual(compileRules([{ when, use: 'up' }]).decide(QUESTION), { kind: 'use', use: 'up' }, JSON.stringify(when));
+    assert.deepEqual(
+      compileRules([{ when, use: 'up' }]).decide(QUESTION),
+      { kind: 'use', use: 'up' },
+      JSON.stringify(when),
+    );
   }
   for (const when of FAILS) {
     assert.deepEqual(compileRules([{ when, use: 'up' }]).decide(QUESTION), { kind: 'use', use: 'direct' });
