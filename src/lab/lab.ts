@@ -1,0 +1,211 @@
+// A running lab: a topology as network namespaces, joined by links that behave as described. Everything it made goes
+// away with `close`, with the end of the program however it comes, and after a kill −9 with `cleanLabs`.
+
+import { missingProgram, programPath, runCommand, runIp } from './commands.ts';
+import { Emulator } from './emulator/emulator.ts';
+import { type GuardedLab, guardLab, unguardLab } from './guard.ts';
+import { Host } from './host.ts';
+import { type HostPlan, hostCommands, planHosts, type Sysctl } from './host-plan.ts';
+import { LabError, LabErrorCode } from './lab-error.ts';
+import { hiddenDevice, Link } from './link.ts';
+import type { LinkDriver } from './link-driver.ts';
+import {
+  claimLab,
+  hiddenNamespace,
+  hostNamespace,
+  type LabRecord,
+  namespacePath,
+  processStartTime,
+  STATE_DIRECTORY,
+} from './registry.ts';
+import { tearDown } from './teardown.ts';
+import { playTimeline, type TimelineAction, type TimelineEntry, type TimelineStep } from './timeline.ts';
+import type { Topology } from './topology.ts';
+import { createTopology, type TopologyInput } from './topology-input.ts';
+
+export interface LabOptions {
+  /** Part of every namespace's name, `anb-ID-HOST`; made up unless given. 1 to 12 small letters and digits. */
+  readonly id?: string;
+  /** Instead of the topology's. */
+  readonly seed?: number;
+  /** Where running labs are recorded. */
+  readonly stateDirectory?: string;
+}
+
+export interface Lab {
+  readonly id: string;
+  readonly topology: Topology;
+  readonly hosts: ReadonlyMap<string, Host>;
+  readonly links: ReadonlyMap<string, Link>;
+  readonly driver: LinkDriver['kind'];
+  /** Throws a LabError when there is none of this name; so does `link`. */
+  host(name: string): Host;
+  link(name: string): Link;
+  act(action: TimelineAction): Promise<void>;
+  /** Plays the topology's timeline, or another; see playTimeline. */
+  play(
+    entries?: readonly TimelineEntry[],
+    options?: { signal?: AbortSignal; onStep?: (step: TimelineStep) => void },
+  ): Promise<void>;
+  /** Ends every program in the lab and removes all of it. Safe to repeat. */
+  close(): Promise<void>;
+}
+
+/** Ethernet header and one VLAN tag. */
+const FRAME_OVERHEAD = 18;
+const IDS_TRIED_MAX = 20;
+
+/** Builds a lab; takes some tens of milliseconds. Rejects with a LabError, and then nothing is left. */
+export async function createLab(input: TopologyInput | Topology, options: LabOptions = {}): Promise<Lab> {
+  const topology = isTopology(input) ? input : createTopology(input);
+  requireTools();
+  const directory = options.stateDirectory ?? STATE_DIRECTORY;
+  const record = claim(topology, options.id, directory);
+  const guarded: GuardedLab = { stop() {}, tearDown: () => tearDown(record, directory) };
+  guardLab(guarded);
+  try {
+    const driver = await build(topology, record, options.seed ?? topology.seed);
+    guarded.stop = () => driver.stop();
+    return assemble(topology, record, driver, async () => {
+      await driver.close();
+      guarded.tearDown();
+      unguardLab(guarded);
+    });
+  } catch (error) {
+    guarded.tearDown();
+    unguardLab(guarded);
+    throw error;
+  }
+}
+
+function isTopology(input: TopologyInput | Topology): input is Topology {
+  return Array.isArray(input.hosts);
+}
+
+function requireTools(): void {
+  for (const name of ['ip', 'nsenter']) if (!programPath(name).startsWith('/')) throw missingProgram(name);
+}
+
+function claim(topology: Topology, id: string | undefined, directory: string): LabRecord {
+  if (id !== undefined && !/^[a-z0-9]{1,12}$/.test(id)) {
+    throw new LabError(LabErrorCode.setup, `a lab's id is 1 to 12 small letters and digits; this is ${id}`);
+  }
+  for (let tried = 0; tried < IDS_TRIED_MAX; tried++) {
+    const chosen = id ?? Math.random().toString(36).slice(2, 7).padEnd(5, '0');
+    const hosts = topology.hosts.map(({ name }) => name);
+    const record: LabRecord = {
+      id: chosen,
+      topology: topology.name,
+      pid: process.pid,
+      startTime: processStartTime(process.pid) ?? '',
+      hosts,
+      namespaces: [...hosts.map((host) => hostNamespace(chosen, host)), hiddenNamespace(chosen)],
+    };
+    if (claimLab(record, directory)) return record;
+    if (id !== undefined)
+      throw new LabError(
+        LabErrorCode.setup,
+        `a lab with the id ${id} is there already: close it, or run anabranch lab clean`,
+      );
+  }
+  throw new LabError(LabErrorCode.setup, `no free lab id found in ${directory}`);
+}
+
+async function build(topology: Topology, record: LabRecord, seed: number): Promise<LinkDriver> {
+  const hidden = hiddenNamespace(record.id);
+  const namespaceOf = (host: string): string => hostNamespace(record.id, host);
+  await runIp(
+    undefined,
+    record.namespaces.map((name) => `netns add ${name}`),
+  );
+  const plans = planHosts(topology);
+  // The hidden namespace has no addresses and answers nothing: it only holds the far ends of the cables.
+  const quiet = { name: 'net.ipv6.conf.default.disable_ipv6', value: '1', required: false };
+  await Promise.all([
+    setSysctls(hidden, [quiet]),
+    ...plans.map(({ host, sysctls }) => setSysctls(namespaceOf(host.name), sysctls)),
+  ]);
+  const cables = topology.links.flatMap(({ name, hosts, mtu }, i) =>
+    ([0, 1] as const).map((side) => ({ name, mtu, host: namespaceOf(hosts[side]), far: hiddenDevice(i, side) })),
+  );
+  await runIp(
+    undefined,
+    cables.map(
+      ({ name, host, far }) => `link add name ${name} netns ${host} type veth peer name ${far} netns ${hidden}`,
+    ),
+  );
+  await runIp(
+    hidden,
+    cables.flatMap(({ far, mtu }) => [`link set dev ${far} mtu ${mtu} arp off up`]),
+  );
+  await Promise.all(plans.map((plan) => runIp(namespaceOf(plan.host.name), hostCommands(plan))));
+  return Emulator.open({
+    namespace: namespacePath(hidden),
+    frameBytesMax: Math.max(...topology.links.map(({ mtu }) => mtu), 0) + FRAME_OVERHEAD,
+    seed,
+    links: topology.links.map(({ name, hosts, up, down }, i) => {
+      const end = (side: 0 | 1) => ({
+        device: hiddenDevice(i, side),
+        hostNamespace: namespacePath(namespaceOf(hosts[side])),
+        hostDevice: name,
+      });
+      return { ends: [end(0), end(1)], up, down };
+    }),
+  });
+}
+
+/** Writes them from inside the namespace, each under its own name so that a refusal can be told. */
+async function setSysctls(namespace: string, sysctls: readonly Sysctl[]): Promise<void> {
+  const lines = sysctls.map(({ name, value, required }) => {
+    const path = `/proc/sys/${name.replaceAll('.', '/')}`;
+    const write = `{ printf %s '${value}' > ${path}; } 2>/dev/null`;
+    if (!required) return `[ ! -e ${path} ] || ${write} || true`;
+    return `${write} || { echo "sysctl ${name} does not take '${value}' in a network namespace of this kernel" >&2; exit 1; }`;
+  });
+  await runCommand(['nsenter', `--net=${namespacePath(namespace)}`, 'sh'], `${lines.join('\n')}\n`);
+}
+
+function assemble(topology: Topology, record: LabRecord, driver: LinkDriver, end: () => Promise<void>): Lab {
+  const plans: readonly HostPlan[] = planHosts(topology);
+  const hosts = new Map(
+    plans.map((plan) => [plan.host.name, new Host(hostNamespace(record.id, plan.host.name), plan)]),
+  );
+  const links = new Map(
+    topology.links.map((spec, index) => {
+      const ends = [hosts.get(spec.hosts[0])!, hosts.get(spec.hosts[1])!] as const;
+      const parts = { spec, index, driver, hosts: ends, hiddenNamespace: hiddenNamespace(record.id) };
+      return [spec.name, new Link(parts)];
+    }),
+  );
+  let closing: Promise<void> | undefined;
+  const lab: Lab = {
+    id: record.id,
+    topology,
+    hosts,
+    links,
+    driver: driver.kind,
+    host: (name) => named(hosts, name, 'host'),
+    link: (name) => named(links, name, 'link'),
+    act(action) {
+      if (action.kind === 'down') return lab.link(action.link).down(action.cut);
+      if (action.kind === 'up') return lab.link(action.link).up();
+      if (action.kind === 'set') return lab.link(action.link).apply(action.change);
+      return lab.host(action.host).changeAddress(action.link, action.address);
+    },
+    play: (entries = topology.timeline, options = {}) => playTimeline(entries, lab, options),
+    close() {
+      closing ??= (async () => {
+        for (const host of hosts.values()) host.close();
+        await end();
+      })();
+      return closing;
+    },
+  };
+  return lab;
+}
+
+function named<Value>(all: ReadonlyMap<string, Value>, name: string, what: string): Value {
+  const found = all.get(name);
+  if (found !== undefined) return found;
+  throw new LabError(LabErrorCode.unknownName, `no ${what} is named ${name}; there are: ${[...all.keys()].join(', ')}`);
+}

@@ -1,0 +1,123 @@
+// Topology files: YAML, with every fault at its line and column.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { LabError, LabErrorCode } from './lab-error.ts';
+import type { Topology } from './topology.ts';
+import { settleTopology, type TopologyFault } from './topology-input.ts';
+
+/** The topologies that come with the program. */
+const SHIPPED = fileURLToPath(new URL('../../topologies/', import.meta.url));
+
+const FILE_BYTES_MAX = 1 << 20;
+const TRACE_BYTES_MAX = 64 << 20;
+
+/** Reads a topology by its path, or by its name when it comes with the program. Throws a LabError with all faults. */
+export function readTopology(nameOrPath: string): Topology {
+  const shipped = join(SHIPPED, `${nameOrPath}.yaml`);
+  const path = /^[a-z0-9-]+$/.test(nameOrPath) && existsSync(shipped) ? shipped : nameOrPath;
+  return parseTopology(readText(path, FILE_BYTES_MAX), path);
+}
+
+/** Parses the text of a topology file; `path` names it in messages, and traces are found beside it. */
+export function parseTopology(text: string, path: string): Topology {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const broken = [...document.errors, ...document.warnings];
+  if (broken.length > 0) {
+    throw fault(
+      broken.map(({ message, pos }) => at(path, lines, pos[0], message.split('\n')[0]!.replace(/ at line .*$/, ''))),
+    );
+  }
+  const faults: TopologyFault[] = [];
+  const input = loadTraces(document.toJS({ maxAliasCount: 100 }), dirname(path), faults);
+  const settled = settleTopology(input);
+  faults.push(...(settled.faults ?? []));
+  if (settled.topology !== undefined && faults.length === 0) return settled.topology;
+  throw fault(
+    faults.map(({ path: keys, message }) => {
+      const named = keys.length > 0 ? `${keys.join('.')}: ` : '';
+      return at(path, lines, offsetOf(document, keys), `${named}${message}`);
+    }),
+  );
+}
+
+function fault(lines: readonly string[]): LabError {
+  return new LabError(LabErrorCode.topology, lines.join('\n'));
+}
+
+function at(path: string, lines: LineCounter, offset: number, message: string): string {
+  const { line, col } = lines.linePos(offset);
+  return `${path}:${Math.max(line, 1)}:${Math.max(col, 1)}: ${message}`;
+}
+
+/** Where the key that `keys` leads to stands, or the deepest one on the way that exists. */
+function offsetOf(document: Document, keys: TopologyFault['path']): number {
+  let offset = 0;
+  keys.forEach((key, depth) => {
+    const parent = depth === 0 ? document.contents : document.getIn(keys.slice(0, depth), true);
+    const pair = isMap(parent)
+      ? parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key)
+      : undefined;
+    if (pair !== undefined && isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
+    else {
+      const node = document.getIn(keys.slice(0, depth + 1), true);
+      if (isScalar(node)) offset = node.range?.[0] ?? offset;
+    }
+  });
+  return offset;
+}
+
+/** Replaces the name of each trace file by its times: one whole number of milliseconds a line, as Mahimahi has it. */
+function loadTraces(input: unknown, directory: string, faults: TopologyFault[]): unknown {
+  const links = (input as { links?: unknown } | null)?.links;
+  if (typeof links !== 'object' || links === null) return input;
+  for (const [link, spec] of Object.entries(links)) {
+    for (const direction of [undefined, 'up', 'down'] as const) {
+      const holder: unknown = direction === undefined ? spec : (spec as Record<string, unknown> | null)?.[direction];
+      if (typeof holder !== 'object' || holder === null || !('trace' in holder)) continue;
+      if (typeof holder.trace !== 'string') continue;
+      const path = ['links', link, ...(direction === undefined ? [] : [direction]), 'trace'];
+      try {
+        holder.trace = parseTrace(
+          readText(isAbsolute(holder.trace) ? holder.trace : join(directory, holder.trace), TRACE_BYTES_MAX),
+        );
+      } catch (error) {
+        faults.push({ path, message: error instanceof Error ? error.message : String(error) });
+        holder.trace = null;
+      }
+    }
+  }
+  return input;
+}
+
+/** Throws a LabError naming the first bad line. */
+export function parseTrace(text: string): number[] {
+  const times: number[] = [];
+  for (const [i, line] of text.split('\n').entries()) {
+    const trimmed = line.trim();
+    if (trimmed === '') continue;
+    if (!/^\d{1,12}$/.test(trimmed)) {
+      throw new LabError(LabErrorCode.topology, `line ${i + 1} of the trace must be a whole number of milliseconds`);
+    }
+    times.push(Number(trimmed));
+  }
+  return times;
+}
+
+function readText(path: string, bytesMax: number): string {
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length <= bytesMax) return bytes.toString('utf8');
+    throw new LabError(LabErrorCode.topology, `${path} is larger than ${bytesMax} bytes`);
+  } catch (error) {
+    if (error instanceof LabError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new LabError(
+      LabErrorCode.topology,
+      `cannot read ${path}: ${code === 'ENOENT' ? 'there is no such file' : code}`,
+    );
+  }
+}

@@ -1,0 +1,58 @@
+// A topology with everything settled: what the lab builds. Made from what people write by topology-input.ts.
+
+import type { DirectionSettings } from './link-settings.ts';
+import type { TimelineEntry } from './timeline.ts';
+
+export interface Topology {
+  readonly name: string;
+  /** Makes loss and jitter repeat from run to run. */
+  readonly seed: number;
+  readonly hosts: readonly HostSpec[];
+  readonly links: readonly LinkSpec[];
+  readonly timeline: readonly TimelineEntry[];
+}
+
+export interface HostSpec {
+  readonly name: string;
+  /** Passes on what is for others, and so makes a router. */
+  readonly forward: boolean;
+  readonly mptcp: MptcpSpec;
+  /** As given; they are set last. */
+  readonly sysctls: readonly (readonly [name: string, value: string])[];
+}
+
+/** `auto`: a host with several links that does not forward gets a subflow endpoint for each of its addresses. */
+export interface MptcpSpec {
+  readonly enabled: boolean;
+  readonly endpoints: 'auto' | ReadonlyMap<string, readonly EndpointFlag[]>;
+  /** Limits of the kernel's path manager, 0 to 8. */
+  readonly subflows: number;
+  readonly addAddrAccepted: number;
+}
+
+export const ENDPOINT_FLAGS = ['subflow', 'signal', 'backup', 'fullmesh'] as const;
+export type EndpointFlag = (typeof ENDPOINT_FLAGS)[number];
+
+export interface LinkSpec {
+  /** Also the name of the interface at both ends, so at most 15 characters. */
+  readonly name: string;
+  /** Frames from the first host to the second go up. */
+  readonly hosts: readonly [string, string];
+  readonly up: DirectionSettings;
+  readonly down: DirectionSettings;
+  readonly mtu: number;
+  /** Addresses with prefix length of each of the two hosts: one of each family at most. */
+  readonly addresses: readonly [readonly InterfaceAddress[], readonly InterfaceAddress[]];
+}
+
+export interface InterfaceAddress {
+  readonly family: 4 | 6;
+  /** Canonical text. */
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** `192.0.2.1/24` */
+export function addressText({ address, prefixLength }: InterfaceAddress): string {
+  return `${address}/${prefixLength}`;
+}
