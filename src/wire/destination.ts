@@ -19,6 +19,7 @@ export interface Endpoint {
 
 /** Longest domain name on the wire: RFC 1035 §2.3.4 (255 octets, 253 characters in text). */
 const DOMAIN_LENGTH_MAX = 253;
+const PRINTABLE_ASCII = /^[!-~]+$/;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /**
@@ -29,8 +30,10 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 export function canonicalHost(text: string): string | undefined {
   const ip = canonicalIp(text);
   if (ip !== undefined) return ip;
-  const name = (text.endsWith('.') ? text.slice(0, -1) : text).toLowerCase();
-  if (name.length === 0 || name.length > DOMAIN_LENGTH_MAX) return undefined;
+  const rooted = text.endsWith('.') ? text.slice(0, -1) : text;
+  // Beyond ASCII, lower case could make a letter of what is none: U+212A, the Kelvin sign, becomes "k".
+  if (rooted.length === 0 || rooted.length > DOMAIN_LENGTH_MAX || !PRINTABLE_ASCII.test(rooted)) return undefined;
+  const name = rooted.toLowerCase();
   const labels = name.split('.');
   // A last label of digits only is a mistyped address (WHATWG URL, "ends in a number"), never a top-level domain.
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels[labels.length - 1] ?? '')) return undefined;
@@ -50,7 +53,8 @@ export function parseHostPort(text: string, defaultPort?: number): Destination |
   if (!match) return undefined;
   const [, bracketed, plain, portText] = match;
   const host = canonicalHost(bracketed ?? plain ?? '');
-  if (host === undefined || (bracketed !== undefined) !== host.includes(':')) return undefined;
+  // RFC 3986 §3.2.2: in brackets stands an IPv6 address. It may have come out as IPv4, when it was a mapped one.
+  if (host === undefined || (bracketed !== undefined && !bracketed.includes(':'))) return undefined;
   const port = portText === undefined ? defaultPort : Number(portText);
   if (port === undefined || port < 1 || port > 65535) return undefined;
   return { host, port };
