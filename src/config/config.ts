@@ -65,6 +65,8 @@ export interface SocketConfig {
   readonly notsentLowat: number | undefined;
   /** Keepalive idle time in seconds; 0 for none. */
   readonly keepalive: number;
+  /** How long sent data may stay unacknowledged before the connection is given up, in milliseconds; 0: for ever. */
+  readonly userTimeout: number;
 }
 
 export interface ListenAddress {

@@ -1,0 +1,49 @@
+// What only several values together can tell: names that clash or are missing, chains that do not end, rules that
+// cannot hold. Works on the file as it was parsed, so that it finds what it can find also when single values are faulty.
+
+import { checkInbounds, isInboundType } from './check-inbounds.ts';
+import { checkOutbounds } from './check-outbounds.ts';
+import type { FaultPath, Finding } from './fault.ts';
+import { inboundNames, mapsOf, type RawMap } from './names.ts';
+import { suggest } from './nearest.ts';
+
+export function checkTogether(raw: unknown): Finding[] {
+  if (typeof raw !== 'object' || raw === null) return [];
+  const file = raw as RawMap;
+  return [...checkInbounds(file.inbounds), ...checkOutbounds(file.outbounds), ...checkRules(file)];
+}
+
+function checkRules(file: RawMap): Finding[] {
+  const inbounds = mapsOf(file.inbounds).map(({ map }) => map);
+  const listening: RawMap[] =
+    file.inbounds === undefined ? [{ type: 'mixed' }] : inbounds.filter(({ type }) => isInboundType(type));
+  const known = {
+    inbound: [...new Set([...inboundNames(listening), ...listening.map(({ type }) => type).filter(isInboundType)])],
+    user: texts(inbounds.flatMap(({ users }) => mapsOf(users).map(({ map }) => map.name))),
+    use: [...new Set(['direct', ...texts(mapsOf(file.outbounds).map(({ map }) => map.name)), 'deny'])],
+  };
+  return mapsOf(file.rules).flatMap(({ index, map: { when, use } }) => {
+    const conditions = typeof when === 'object' && when !== null ? (when as RawMap) : {};
+    const at = (key: string): FaultPath => ['rules', index, 'when', key];
+    return [
+      ...unknownNames(conditions.inbound, known.inbound, at('inbound'), 'no inbound has this name or type'),
+      ...unknownNames(conditions.user, known.user, at('user'), 'no inbound has a user of this name'),
+      ...unknownNames(use, known.use, ['rules', index, 'use'], 'no outbound has this name'),
+    ];
+  });
+}
+
+/** `value`: a name, or a list of them. */
+function unknownNames(value: unknown, known: readonly string[], path: FaultPath, message: string): Finding[] {
+  const entries: readonly [FaultPath, unknown][] = Array.isArray(value)
+    ? value.map((entry: unknown, index): [FaultPath, unknown] => [[...path, index], entry])
+    : [[path, value]];
+  return entries.flatMap(([at, name]) => {
+    if (typeof name !== 'string' || name === '' || known.includes(name)) return [];
+    return [{ path: at, message, hint: suggest(name, known) }];
+  });
+}
+
+function texts(values: readonly unknown[]): string[] {
+  return values.filter((value) => typeof value === 'string');
+}

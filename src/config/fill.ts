@@ -1,0 +1,94 @@
+// From the values of a valid file to the configuration: every default filled in. docs/configuration.md tells why each
+// default is what it is.
+
+import { DIRECT } from '../routing/rules.ts';
+import type { Config, InboundConfig, OutboundConfig, RuleConfig, SocketConfig } from './config.ts';
+import { inboundNames } from './names.ts';
+import type { FileValues } from './schema.ts';
+
+/** What depends on the machine, and so is the caller's to say. */
+export interface ConfigDefaults {
+  /** Threads when the file names no number: one for each core. */
+  readonly workers: number;
+  readonly admin: string | undefined;
+}
+
+type InboundValues = NonNullable<FileValues['inbounds']>[number];
+type OutboundValues = NonNullable<FileValues['outbounds']>[number];
+type RuleValues = NonNullable<FileValues['rules']>[number];
+type SocketValues = NonNullable<OutboundValues['socket']>;
+
+const CONNECTIONS = 8_192;
+/** In milliseconds. */
+const TIMEOUTS = {
+  handshake: 10_000,
+  resolve: 5_000,
+  connect: 30_000,
+  idle: 3_600_000,
+  halfClosed: 300_000,
+  drain: 30_000,
+} as const;
+const CONGESTION = 'cubic';
+const KEEPALIVE_SECONDS = 60;
+/** As long as keepalives take to find a silent peer gone: 60 s and three probes 20 s apart. */
+const USER_TIMEOUT_MS = 120_000;
+const DEFAULT_INBOUND = { type: 'mixed', listen: [{ address: '127.0.0.1', port: 1080 }] } as const;
+
+export function fillConfig(values: FileValues, defaults: ConfigDefaults): Config {
+  const inbounds: readonly InboundValues[] = values.inbounds ?? [
+    { ...DEFAULT_INBOUND, listen: [...DEFAULT_INBOUND.listen] },
+  ];
+  const names = inboundNames(inbounds);
+  const outbounds = values.outbounds ?? [];
+  const direct: OutboundValues[] = outbounds.some(({ name }) => name === DIRECT)
+    ? []
+    : [{ name: DIRECT, type: 'direct' }];
+  const connections = values.limits?.connections ?? CONNECTIONS;
+  return {
+    workers: values.workers ?? defaults.workers,
+    log: values.log ?? { kind: 'off' },
+    // `off` is there, and undefined.
+    admin: 'admin' in values ? values.admin : defaults.admin,
+    user: values.user,
+    limits: { connections, connectionsPerSource: values.limits?.connectionsPerSource ?? connections },
+    timeouts: { ...TIMEOUTS, ...withoutUndefined(values.timeouts ?? {}) },
+    inbounds: inbounds.map((inbound, index) => fillInbound(inbound, names[index] as string)),
+    outbounds: [...outbounds, ...direct].map(fillOutbound),
+    rules: (values.rules ?? []).map(fillRule),
+  };
+}
+
+function fillInbound(values: InboundValues, name: string): InboundConfig {
+  const { type, listen, transport = 'auto', target, users = [], sources = [], allowLocal = false, socket } = values;
+  return { name, type, listen, transport, target, users, sources, allowLocal, socket: fillSocket(socket) };
+}
+
+function fillOutbound(values: OutboundValues): OutboundConfig {
+  const { name, type, server, transport = 'auto', via, credentials, optimistic = false, socket } = values;
+  return { name, type, server, transport, via, credentials, optimistic, socket: fillSocket(socket) };
+}
+
+function fillSocket(values: SocketValues = {}): SocketConfig {
+  const { congestion = CONGESTION, mark, interface: device, sourceAddress = [], fastOpen = false } = values;
+  return {
+    congestion: congestion === 'kernel' ? undefined : congestion,
+    mark,
+    interface: device,
+    sourceAddress,
+    fastOpen,
+    notsentLowat: values.notsentLowat,
+    keepalive: values.keepalive ?? KEEPALIVE_SECONDS,
+    userTimeout: values.userTimeout ?? USER_TIMEOUT_MS,
+  };
+}
+
+function fillRule({ when, use }: RuleValues): RuleConfig {
+  return { when: withoutUndefined(when ?? {}), use };
+}
+
+type Present<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+/** Without keys that are there and undefined. */
+function withoutUndefined<T extends object>(values: T): Present<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Present<T>;
+}

@@ -1,0 +1,310 @@
+// The shape of the configuration file, as zod sees it. What one value alone can tell is checked here; what two values
+// tell together (names, chains, ports) in checks.ts.
+//
+// A convention: the message of every issue is the hint, what would be right. What is wrong is said by issues.ts, from
+// the issue's code or the `wrong` among its parameters.
+
+import { z } from 'zod';
+import * as read from './readings.ts';
+
+export const INBOUND_TYPES = ['socks', 'http', 'mixed', 'forward'] as const;
+export const OUTBOUND_TYPES = ['direct', 'socks', 'http'] as const;
+export const TRANSPORTS = ['auto', 'tcp', 'mptcp'] as const;
+
+/** Bounds of numbers, for the schema and the manual. */
+const WORKERS_MAX = 256;
+const CONNECTIONS_MAX = 1_000_000;
+const MARK_MAX = 0xffff_ffff;
+const NOTSENT_LOWAT_MAX = 1 << 30;
+/** Against files that would take minutes to check; far beyond what one machine serves. */
+const LIST_MAX = 100_000;
+const INBOUNDS_MAX = 1_000;
+
+interface About {
+  readonly description: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+}
+
+function about({ description, default: preset, examples }: About): Record<string, unknown> {
+  return {
+    description,
+    ...(preset === undefined ? {} : { default: preset }),
+    ...(examples === undefined ? {} : { examples }),
+  };
+}
+
+function text<T>(reader: (text: string) => read.Reading<T>, hint: string, info: About) {
+  return z
+    .string({ error: hint })
+    .meta(about(info))
+    .transform((value, context) => take(reader(value), context));
+}
+
+function take<T>(reading: read.Reading<T>, context: z.RefinementCtx): T {
+  if ('value' in reading) return reading.value;
+  context.addIssue({ code: 'custom', message: reading.hint, params: { wrong: reading.wrong } });
+  return z.NEVER;
+}
+
+function matching(pattern: RegExp, hint: string, info: About) {
+  return z.string({ error: hint }).regex(pattern, { error: hint }).meta(about(info));
+}
+
+function integer(min: number, max: number, info: About) {
+  const error = `a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error }).meta(about(info));
+}
+
+function flag(info: About) {
+  return z.boolean({ error: 'true or false' }).meta(about(info));
+}
+
+function choice<const T extends readonly [string, ...string[]]>(values: T, info: About) {
+  return z.enum(values, { error: `one of ${values.join(', ')}` }).meta(about(info));
+}
+
+function list<T extends z.ZodType>(entry: T, hint: string, max: number) {
+  const error = `a list of at most ${max} entries: ${hint}`;
+  return z.array(entry, { error }).max(max, { error });
+}
+
+/** A single entry, or a list of at least one. */
+function oneOrMore<T extends z.ZodType>(entry: T, hint: string) {
+  const error = `one, or a list of at least one: ${hint}`;
+  return z
+    .union([entry, list(entry, hint, LIST_MAX).min(1, { error })], { error: hint })
+    .transform((value) => (Array.isArray(value) ? value : [value]) as z.output<T>[]);
+}
+
+/** A map of known keys. The message for an unknown one is the list of those: issues.ts looks for the nearest. */
+function section<T extends z.ZodRawShape>(shape: T, description: string) {
+  return z
+    .strictObject(shape, {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : `keys and values of ${description}`,
+    })
+    .meta({ description });
+}
+
+function duration(minMs: number, description: string, preset: string) {
+  return text((value) => read.readDuration(value, minMs), read.durationHint(preset), {
+    description: `${description} A number with its unit (ms, s, m, h).`,
+    default: preset,
+  });
+}
+
+const NAME_HINT = 'letters, digits, dots, hyphens and underscores, at most 63, a letter or digit first';
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+const listen = text(read.readListen, read.LISTEN_HINT, {
+  description: 'Address and port to listen on. [::] takes IPv4 too; port 0 lets the kernel choose.',
+  examples: ['127.0.0.1:1080', '[::1]:1080'],
+});
+const network = text(read.readNetwork, read.NETWORK_HINT, {
+  description: 'A network in CIDR notation, or a single address.',
+  examples: ['192.0.2.0/24', '2001:db8::/32'],
+});
+const transport = choice(TRANSPORTS, {
+  description: 'auto: MPTCP where the kernel has it, else TCP.',
+  default: 'auto',
+});
+
+const socketShape = {
+  congestion: matching(/^[a-z0-9_]{1,15}$/, 'the name of a congestion control (cubic, bbr, …), or kernel', {
+    description: "Congestion control by name; kernel leaves the kernel's default.",
+    default: 'cubic',
+  }).optional(),
+  mark: integer(1, MARK_MAX, { description: 'SO_MARK, for policy routing; needs CAP_NET_ADMIN.' }).optional(),
+  interface: matching(/^[^\s/:\p{C}]{1,15}$/u, 'the name of a network interface, at most 15 characters', {
+    description: 'SO_BINDTODEVICE: all subflows of a connection stay on this interface.',
+    examples: ['eth0'],
+  }).optional(),
+  fastOpen: flag({ description: 'TCP Fast Open (RFC 7413).', default: false }).optional(),
+  notsentLowat: integer(1, NOTSENT_LOWAT_MAX, {
+    description: "TCP_NOTSENT_LOWAT in bytes: unsent bytes the kernel takes at most; without it the kernel's default.",
+  }).optional(),
+  keepalive: text(read.readKeepalive, `whole seconds (60s), or off`, {
+    description: 'Silence before keepalives; off for none.',
+    default: '60s',
+  }).optional(),
+  userTimeout: text(read.readUserTimeout, `${read.durationHint('120')}, or off`, {
+    description: 'How long sent data may stay unacknowledged before the connection is given up; off: until TCP does.',
+    default: '2m',
+  }).optional(),
+};
+
+const inboundSocket = section(socketShape, 'options of accepted connections');
+const outboundSocket = section(
+  {
+    ...socketShape,
+    sourceAddress: oneOrMore(
+      text(read.readSourceAddress, read.ADDRESS_HINT, { description: 'A local address to connect from.' }),
+      read.ADDRESS_HINT,
+    ).optional(),
+  },
+  'options of outgoing connections',
+);
+
+const user = section(
+  {
+    name: text(read.readUserName, read.USER_NAME_HINT, { description: 'Name the client gives.' }),
+    password: text(read.readPasswordHash, read.PASSWORD_HINT, {
+      description: 'Hash of the password, made by `anabranch hash`.',
+      examples: ['scrypt:16384:8:1:…'],
+    }),
+  },
+  'a user',
+);
+
+const inbound = section(
+  {
+    type: choice(INBOUND_TYPES, {
+      description: 'Protocol clients speak. mixed: socks and http on one port; forward: none, to a fixed target.',
+    }),
+    listen: oneOrMore(listen, read.LISTEN_HINT),
+    name: matching(NAME, NAME_HINT, { description: 'Unique name; the type, if not given.' }).optional(),
+    transport: transport.optional(),
+    target: text(read.readDestination, read.DESTINATION_HINT, {
+      description: 'forward only: where every connection goes.',
+      examples: ['198.51.100.7:443'],
+    }).optional(),
+    users: list(user, 'name and password each', LIST_MAX)
+      .meta({ description: 'Who may connect. Without users there is no authentication.' })
+      .optional(),
+    sources: list(network, read.NETWORK_HINT, LIST_MAX)
+      .meta({ description: 'Client networks that may connect; without it, every one.' })
+      .optional(),
+    open: flag({
+      description: 'Listen beyond loopback although there are neither users nor sources.',
+      default: false,
+    }).optional(),
+    allowLocal: flag({
+      description: "Let clients from beyond loopback reach loopback, link-local and the machine's own addresses.",
+      default: false,
+    }).optional(),
+    socket: inboundSocket.optional(),
+  },
+  'an inbound',
+);
+
+const outbound = section(
+  {
+    name: matching(NAME, NAME_HINT, { description: 'Unique name, for rules and via.' }),
+    type: choice(OUTBOUND_TYPES, { description: 'direct: to the destination itself; else through a proxy.' }),
+    server: text(read.readDestination, read.DESTINATION_HINT, {
+      description: 'Host and port of the proxy; not for direct.',
+      examples: ['gw.example.net:1080'],
+    }).optional(),
+    transport: transport.optional(),
+    via: matching(NAME, NAME_HINT, { description: 'Outbound that carries the connection to the server.' }).optional(),
+    credentials: section(
+      {
+        name: text(read.readUserName, read.USER_NAME_HINT, { description: 'Name to give to the proxy.' }),
+        password: text(read.readUpstreamPassword, 'a password of 1 to 255 bytes', {
+          description: 'Password to give to the proxy, in plain text: keep the file to yourself (chmod 600).',
+        }),
+      },
+      'credentials',
+    ).optional(),
+    optimistic: flag({
+      description: "Send the handshake and the client's first bytes without waiting for the proxy's answers.",
+      default: false,
+    }).optional(),
+    socket: outboundSocket.optional(),
+  },
+  'an outbound',
+);
+
+const someName = z.string({ error: 'a name' }).min(1, { error: 'a name' });
+const ports = z
+  .union([z.number(), z.string()], { error: read.PORT_HINT })
+  .meta({ description: 'A port, or a range.', examples: [443, '8000-8100'] })
+  .transform((value, context) => take(read.readPorts(value), context));
+
+const rule = section(
+  {
+    when: section(
+      {
+        inbound: oneOrMore(someName, 'the name or type of an inbound').optional(),
+        source: oneOrMore(network, read.NETWORK_HINT).optional(),
+        user: oneOrMore(someName, 'the name of a user').optional(),
+        domain: oneOrMore(
+          text(read.readDomain, read.DOMAIN_HINT, {
+            description: 'A domain and all below it; with = in front, itself only.',
+            examples: ['example.org', '=example.org'],
+          }),
+          read.DOMAIN_HINT,
+        ).optional(),
+        address: oneOrMore(network, read.NETWORK_HINT).optional(),
+        port: oneOrMore(ports, read.PORT_HINT).optional(),
+      },
+      'conditions',
+    ).optional(),
+    use: z.string({ error: 'the name of an outbound, direct, or deny' }).meta({
+      description: 'Name of an outbound, or deny.',
+    }),
+  },
+  'a rule',
+);
+
+const limits = section(
+  {
+    connections: integer(1, CONNECTIONS_MAX, {
+      description: 'Connections of all inbounds together.',
+      default: 8_192,
+    }).optional(),
+    connectionsPerSource: integer(1, CONNECTIONS_MAX, {
+      description: 'Connections of one client address; without it, only limits.connections counts.',
+    }).optional(),
+  },
+  'limits',
+);
+
+const timeouts = section(
+  {
+    handshake: duration(10, "From accept to the end of the client's request.", '10s').optional(),
+    resolve: duration(10, 'For a name to be resolved.', '5s').optional(),
+    connect: duration(
+      10,
+      "From the request to an established connection, proxies' handshakes included.",
+      '30s',
+    ).optional(),
+    idle: duration(10, 'Without a byte in either direction.', '1h').optional(),
+    halfClosed: duration(10, 'Like idle, once one side has ended its direction.', '5m').optional(),
+    drain: duration(0, 'After SIGTERM, until what is left is cut.', '30s').optional(),
+  },
+  'timeouts',
+);
+
+export const fileSchema = section(
+  {
+    workers: integer(1, WORKERS_MAX, { description: 'Data-plane threads; one per core, if not given.' }).optional(),
+    log: text(read.readLog, read.LOG_HINT, {
+      description: 'Where flow records go: off, stdout, or a path that ends in .jsonl.',
+      default: 'off',
+    }).optional(),
+    admin: text(read.readAdmin, read.ADMIN_HINT, {
+      description: "Path of the admin API's unix socket, or off.",
+    }).optional(),
+    user: matching(/^[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?$/, 'the name of an account of this machine', {
+      description: 'Account to change to once everything is opened, when started as root.',
+    }).optional(),
+    limits: limits.optional(),
+    timeouts: timeouts.optional(),
+    inbounds: list(inbound, 'inbounds', INBOUNDS_MAX)
+      .min(1, { error: 'at least one inbound, or leave `inbounds` out for mixed on 127.0.0.1:1080' })
+      .optional(),
+    outbounds: list(outbound, 'outbounds', INBOUNDS_MAX).optional(),
+    rules: list(rule, 'rules', LIST_MAX).optional(),
+  },
+  'the configuration',
+);
+
+/** What a file means, value by value, before defaults. */
+export type FileValues = z.output<typeof fileSchema>;
+
+/** JSON Schema (draft 2020-12) of the file, for editors. */
+export function configJsonSchema(): Record<string, unknown> {
+  return { ...z.toJSONSchema(fileSchema, { io: 'input', reused: 'inline' }), title: 'Anabranch configuration' };
+}
