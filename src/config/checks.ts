@@ -15,10 +15,13 @@ export function checkTogether(raw: unknown): Finding[] {
 
 function checkRules(file: RawMap): Finding[] {
   const inbounds = mapsOf(file.inbounds).map(({ map }) => map);
-  const listening: RawMap[] =
-    file.inbounds === undefined ? [{ type: 'mixed' }] : inbounds.filter(({ type }) => isInboundType(type));
+  const listening: readonly RawMap[] = file.inbounds === undefined ? [{ type: 'mixed' }] : inbounds;
+  const names = inboundNames(listening).filter((_, index) => {
+    // A name made of a faulty type is nobody's.
+    return typeof listening[index]?.name === 'string' || isInboundType(listening[index]?.type);
+  });
   const known = {
-    inbound: [...new Set([...inboundNames(listening), ...listening.map(({ type }) => type).filter(isInboundType)])],
+    inbound: [...new Set([...names, ...listening.map(({ type }) => type).filter(isInboundType)])],
     user: texts(inbounds.flatMap(({ users }) => mapsOf(users).map(({ map }) => map.name))),
     use: [...new Set(['direct', ...texts(mapsOf(file.outbounds).map(({ map }) => map.name)), 'deny'])],
   };
