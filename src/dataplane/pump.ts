@@ -5,6 +5,7 @@
 import { splice } from '../ffi/descriptors.ts';
 import { NativeBuffer } from '../ffi/native-buffer.ts';
 import type { Connection } from './connection.ts';
+import type { Counters } from './counters.ts';
 import type { Pipe, PipePool } from './pipe-pool.ts';
 
 const EAGAIN = 11;
@@ -13,16 +14,20 @@ const EAGAIN = 11;
 const BULK_BYTES = 1 << 16;
 /** Read at once into the buffer. Fits the second-level cache; larger reads are slower. Also the bound of a stash. */
 const COPY_BYTES = 1 << 18;
+/** Spliced at once; the pipe holds more, but larger bites leave the cache before they are sent on. */
+const SPLICE_BYTES = 1 << 19;
 /** Moved before others get their turn. */
 const SHARE_BYTES = 1 << 21;
 
 /** What one thread's pumps share. */
 export class PumpResources {
   readonly pipes: PipePool;
+  readonly counters: Counters;
   readonly buffer = new NativeBuffer(COPY_BYTES);
 
-  constructor(pipes: PipePool) {
+  constructor(pipes: PipePool, counters: Counters) {
     this.pipes = pipes;
+    this.counters = counters;
   }
 }
 
@@ -55,8 +60,9 @@ export class Pump {
     this.from = from;
     this.to = to;
     this.#resources = resources;
-    // Reading MPTCP by splice makes the kernel allocate pages for the whole length asked for and copy into them.
-    this.#spliceable = !from.isMptcp;
+    // Reading MPTCP by splice makes the kernel allocate pages for the whole length asked for and copy into them; and
+    // MPTCP copies what is spliced into it page by page. Both are slower than recv and send on one warm buffer.
+    this.#spliceable = !from.isMptcp && !to.isMptcp;
   }
 
   /** Bytes read and not yet delivered. */
@@ -166,7 +172,7 @@ export class Pump {
 
   #fillPipe(): number {
     const pipe = this.#pipe as Pipe;
-    const got = splice(this.from.fd, pipe.writeEnd, pipe.capacity, false);
+    const got = splice(this.from.fd, pipe.writeEnd, SPLICE_BYTES, false);
     if (got === -EAGAIN) {
       // The pipe is empty here, so it is the source that has nothing.
       this.from.readable = false;

@@ -1,6 +1,7 @@
 // The relay: two pumps, half-close carried over, a reset carried over as a reset. Every inbound ends up here.
 
 import type { Connection, ConnectionHandler } from './connection.ts';
+import type { Counters } from './counters.ts';
 import type { Deferred, EventLoop } from './event-loop.ts';
 import { Pump, type PumpResources } from './pump.ts';
 
@@ -34,6 +35,7 @@ export class Relay implements ConnectionHandler, Deferred {
   stallMsMax = 0;
   readonly #loop: EventLoop;
   readonly #owner: RelayOwner;
+  readonly #counters: Counters;
   #latest: Pump | undefined;
   #upShut = false;
   #downShut = false;
@@ -43,6 +45,7 @@ export class Relay implements ConnectionHandler, Deferred {
   constructor(loop: EventLoop, client: Connection, server: Connection, resources: PumpResources, owner: RelayOwner) {
     this.#loop = loop;
     this.#owner = owner;
+    this.#counters = resources.counters;
     this.client = client;
     this.server = server;
     this.up = new Pump(client, server, resources);
@@ -92,7 +95,7 @@ export class Relay implements ConnectionHandler, Deferred {
     if (isUp ? this.#upShut : this.#downShut) return false;
     const before = pump.bytes;
     const status = pump.run();
-    if (pump.bytes > before) this.#moved(pump, isUp);
+    if (pump.bytes > before) this.#moved(pump, isUp, pump.bytes - before);
     if (status === 'share-used') return true;
     if (status === 'ended') this.#carryEnd(pump, isUp);
     else if (status === 'from-failed') this.#failed(isUp ? 'client' : 'server', pump.errno);
@@ -100,8 +103,9 @@ export class Relay implements ConnectionHandler, Deferred {
     return false;
   }
 
-  #moved(pump: Pump, isUp: boolean): void {
+  #moved(pump: Pump, isUp: boolean, bytes: number): void {
     const { now } = this.#loop;
+    this.#counters.add(isUp ? 'bytesUp' : 'bytesDown', bytes);
     if (this.#latest === pump && now - this.activeAt > this.stallMsMax) this.stallMsMax = now - this.activeAt;
     this.#latest = pump;
     this.activeAt = now;
@@ -121,8 +125,10 @@ export class Relay implements ConnectionHandler, Deferred {
   /** A destination that takes no more may have said something before: deliver that first. */
   #lastWords(pump: Pump, isUp: boolean): void {
     if (isUp && !this.#downShut) {
+      const before = this.down.bytes;
       this.server.readable = true;
       this.down.run();
+      if (this.down.bytes > before) this.#moved(this.down, false, this.down.bytes - before);
     }
     this.#failed(isUp ? 'server' : 'client', pump.errno);
   }

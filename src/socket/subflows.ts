@@ -21,6 +21,8 @@ export interface SubflowSample {
   readonly retransmits: number;
   /** In segments. */
   readonly congestionWindow: number;
+  /** Carries data only when no other subflow can; `undefined` where the kernel does not tell. */
+  readonly backup: boolean | undefined;
 }
 
 /** An MPTCP connection at one moment. */
@@ -140,6 +142,7 @@ function readTcpInfo(view: DataView, at: number, id: number, addresses: NativeBu
     rttUs: view.getUint32(at + 68, true),
     retransmits: view.getUint32(at + 100, true),
     congestionWindow: view.getUint32(at + 80, true),
+    backup: undefined,
   };
 }
 
@@ -157,5 +160,6 @@ export function sampleTcp(fd: number, local: Endpoint, remote: Endpoint): Subflo
     rttUs: view.getUint32(68, true),
     retransmits: view.getUint32(100, true),
     congestionWindow: view.getUint32(80, true),
+    backup: undefined,
   };
 }

@@ -1,0 +1,36 @@
+// What every flow of one data-plane thread shares.
+
+import type { Config, InboundConfig } from '../config/config.ts';
+import type { Counters } from '../dataplane/counters.ts';
+import type { EventLoop } from '../dataplane/event-loop.ts';
+import type { PumpResources } from '../dataplane/pump.ts';
+import type { Flow } from './flow.ts';
+import type { FlowRecord } from './flow-record.ts';
+import type { MainThread } from './main-thread.ts';
+import type { FromThread } from './messages.ts';
+import type { PlainPeers } from './plain-peers.ts';
+import type { Routes } from './routes.ts';
+import type { SourceLimits } from './source-limits.ts';
+
+export interface Context {
+  readonly loop: EventLoop;
+  readonly resources: PumpResources;
+  readonly counters: Counters;
+  readonly sources: SourceLimits;
+  readonly main: MainThread;
+  readonly plainPeers: PlainPeers;
+  readonly mptcpAvailable: boolean;
+  /** Milliseconds since 1970 at the loop's zero. */
+  readonly epoch: number;
+  /** Bounded by `limits.connections`. */
+  readonly flows: Set<Flow>;
+  /** Replaced by a reload; a flow keeps what it began with. */
+  config: Config;
+  inbounds: ReadonlyMap<string, InboundConfig>;
+  routes: Routes;
+  /** Records are wanted; without it flows are not sampled at their end. */
+  recording: boolean;
+  nextFlowId(): string;
+  post(message: FromThread): void;
+  record(record: FlowRecord): void;
+}

@@ -1,0 +1,111 @@
+// Between the data plane and the HTTP forwarder: hands clients over by descriptor, and gets the forwarder its upstream
+// connections through the data plane, so that they take the same routes and leave the same records as any other.
+
+import { Socket } from 'node:net';
+import type { Config } from '../config/config.ts';
+import { closeSocket } from '../socket/close.ts';
+import { openSocketPair } from '../socket/pair.ts';
+import type { Endpoint } from '../wire/destination.ts';
+import type { DialRequest as HttpDialRequest } from './http-client-connection.ts';
+import { DialError } from './http-failure.ts';
+import { createHttpForward, type HttpForward } from './http-forward.ts';
+import type { Log } from './log.ts';
+import type { DialRequest, FromThread } from './messages.ts';
+
+export interface HttpGateOptions {
+  readonly log: Log;
+  readonly config: () => Config;
+  /** Passes a request to a data-plane thread, which then owns its descriptor. */
+  readonly dial: (request: DialRequest) => void;
+  readonly authenticate: (inbound: string, name: string, password: string) => Promise<boolean>;
+  /** A client's connection has ended. */
+  readonly onClosed: (client: Endpoint) => void;
+}
+
+const HEAD_BYTES_MAX = 32_768;
+const KEEP_ALIVE_MS = 60_000;
+const REQUESTS_MAX = 10_000;
+/** Our name in Via (RFC 9110 §7.6.3). */
+const PSEUDONYM = 'anabranch';
+
+type Dialed = Extract<FromThread, { kind: 'dialed' }>;
+
+export class HttpGate {
+  readonly #options: HttpGateOptions;
+  readonly #forward: HttpForward;
+  /** Dials under way. Bounded by the forwarder's clients and their requests; each ends with the connect timeout. */
+  readonly #dials = new Map<number, (dialed: Dialed) => void>();
+  #nextId = 1;
+
+  constructor(options: HttpGateOptions) {
+    this.#options = options;
+    const { timeouts, limits } = options.config();
+    this.#forward = createHttpForward({
+      dial: (request) => this.#dial(request),
+      authenticate: options.authenticate,
+      onDefect: (error) => options.log.error('http-forward', error instanceof Error ? error.message : String(error)),
+      onClosed: ({ client }) => options.onClosed(client),
+      pseudonym: PSEUDONYM,
+      headersMs: timeouts.handshake,
+      requestMs: 0,
+      keepAliveMs: KEEP_ALIVE_MS,
+      idleMs: timeouts.idle,
+      headBytesMax: HEAD_BYTES_MAX,
+      connectionsMax: limits.connections,
+      requestsMax: REQUESTS_MAX,
+    });
+  }
+
+  take(message: Extract<FromThread, { kind: 'hand-over' }>): void {
+    const { fd, read, client, inbound: name } = message;
+    const inbound = this.#options.config().inbounds.find((one) => one.name === name);
+    if (inbound === undefined) {
+      closeSocket(fd);
+      return this.#options.onClosed(client);
+    }
+    this.#forward.accept({ fd, read, client, inbound: name, authenticate: inbound.users.length > 0 });
+  }
+
+  onDialed(message: Dialed): void {
+    this.#dials.get(message.id)?.(message);
+  }
+
+  /** Lets current responses end. */
+  drain(): void {
+    this.#forward.drain();
+  }
+
+  close(): void {
+    this.#forward.close();
+  }
+
+  #dial(request: HttpDialRequest): Promise<Socket> {
+    const { destination, client, user, inbound, signal } = request;
+    return new Promise((resolve, reject) => {
+      let ours: number;
+      let theirs: number;
+      try {
+        [ours, theirs] = openSocketPair();
+      } catch (error) {
+        return reject(new DialError('resources', error instanceof Error ? error.message : String(error)));
+      }
+      const id = this.#nextId++;
+      const socket = new Socket({ fd: ours, readable: true, writable: true, allowHalfOpen: true });
+      const onAbort = () => {
+        this.#dials.delete(id);
+        // The thread sees its end of the pair close, and gives up.
+        socket.destroy();
+        reject(new DialError('general', 'the client has gone'));
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#dials.set(id, ({ failure, detail }) => {
+        this.#dials.delete(id);
+        signal.removeEventListener('abort', onAbort);
+        if (failure === undefined) return resolve(socket);
+        socket.destroy();
+        reject(new DialError(failure, detail ?? failure));
+      });
+      this.#options.dial({ kind: 'dial', id, fd: theirs, inbound, client, user, destination });
+    });
+  }
+}
