@@ -1,9 +1,12 @@
 // anabranch check FILE: is the configuration right? All faults at once, each with its place and its remedy.
 
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { formatFault } from '../config/fault.ts';
-import { ExitCode } from './exit-code.ts';
-import { loadConfigFile } from './load-config.ts';
+import { type Fault, formatFault } from '../config/fault.ts';
+import { parseConfig } from '../config/parse.ts';
+import { defaultAdminPath } from './admin-client.ts';
 
 const EXAMPLES = `
 Examples:
@@ -24,10 +27,24 @@ export function register(program: Command): void {
 }
 
 async function check(file: string, json: boolean): Promise<void> {
-  const parsed = await loadConfigFile(file);
-  const faults = 'faults' in parsed ? parsed.faults : [];
+  const faults = await faultsOf(file);
   if (json) console.log(JSON.stringify({ file, ok: faults.length === 0, faults }, null, 2));
   else if (faults.length > 0) for (const fault of faults) console.error(formatFault(fault));
   else console.log(`${file}: good`);
-  if (faults.length > 0) process.exitCode = ExitCode.failed;
+  if (faults.length > 0) process.exitCode = 1;
+}
+
+/** A file that cannot be read is a fault like any other. */
+async function faultsOf(file: string): Promise<readonly Fault[]> {
+  const fileName = file === '-' ? 'standard input' : file;
+  let content: string;
+  try {
+    content = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
+  } catch (error) {
+    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    return [{ file: fileName, line: 0, column: 0, key: '', message, hint: 'name a YAML file that you may read' }];
+  }
+  const defaults = { workers: availableParallelism(), admin: defaultAdminPath() };
+  const parsed = parseConfig(content, { fileName, defaults });
+  return 'faults' in parsed ? parsed.faults : [];
 }

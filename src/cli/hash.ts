@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import type { ReadStream } from 'node:tty';
 import type { Command } from 'commander';
 import { hashPassword } from '../proxy/passwords.ts';
-import { CommandFailure } from './exit-code.ts';
+import { CliError } from './cli-error.ts';
 
 const EXAMPLES = `
 Examples:
@@ -31,7 +31,7 @@ async function hashOrRefuse(password: string): Promise<string> {
   try {
     return await hashPassword(password);
   } catch (error) {
-    if (error instanceof RangeError) throw new CommandFailure(`${error.message}; give one of 1 to 255 bytes`);
+    if (error instanceof RangeError) throw new CliError(`${error.message}; give one of 1 to 255 bytes`, 1);
     throw error;
   }
 }
@@ -43,15 +43,17 @@ async function firstLine(): Promise<string> {
 async function askTwice(terminal: ReadStream): Promise<string> {
   const password = await ask(terminal, 'Password: ');
   const again = await ask(terminal, 'Once more: ');
-  if (password !== again) throw new CommandFailure('the two passwords differ; nothing was made');
+  if (password !== again) throw new CliError('the two passwords differ; nothing was made', 1);
   return password;
 }
 
+/** 128 + SIGINT, as a shell reports it. */
+const INTERRUPTED = 130;
 const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
 const CTRL_U = '\u0015';
 
-/** Reads a line without echo. Ends with exit code 130 on Ctrl-C, as a shell would report it. */
+/** Reads a line without echo. */
 function ask(terminal: ReadStream, prompt: string): Promise<string> {
   process.stderr.write(prompt);
   terminal.setEncoding('utf8');
@@ -70,9 +72,8 @@ function ask(terminal: ReadStream, prompt: string): Promise<string> {
     const onData = (chunk: string) => {
       for (const character of chunk) {
         if (character === '\r' || character === '\n') return end(() => resolve(typed.join('')));
-        if (character === CTRL_C) return end(() => reject(new CommandFailure('interrupted', 130)));
-        if (character === CTRL_D && typed.length === 0)
-          return end(() => reject(new CommandFailure('no password given')));
+        if (character === CTRL_C) return end(() => reject(new CliError('interrupted', INTERRUPTED)));
+        if (character === CTRL_D && typed.length === 0) return end(() => reject(new CliError('no password given', 1)));
         if (character === '\u007f' || character === '\b') typed.pop();
         else if (character === CTRL_U) typed = [];
         else if (character >= ' ') typed.push(character);

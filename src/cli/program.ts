@@ -1,14 +1,24 @@
 // The commands, joined: each file of this folder that is one exports `register(program)`. Adding a command is adding
 // its file and its line here.
 
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import * as check from './check.ts';
 import * as configSchema from './config-schema.ts';
 import * as hash from './hash.ts';
+import * as reload from './reload.ts';
+import * as run from './run.ts';
+import * as status from './status.ts';
+import { VERSION } from './version.ts';
 
 /** In the order the help shows them. */
-const COMMANDS: readonly { readonly register: (program: Command) => void }[] = [check, configSchema, hash];
+const COMMANDS: readonly { readonly register: (program: Command) => void }[] = [
+  run,
+  check,
+  reload,
+  status,
+  hash,
+  configSchema,
+];
 
 const EXAMPLES = `
 Examples:
@@ -17,18 +27,13 @@ Examples:
   anabranch check gateway.yaml      is the file right?
   anabranch COMMAND --help          more on each command, with examples
 
-Exit codes: 0 done, 1 the answer is no or something failed, 2 wrong usage, 70 a fault of anabranch itself.`;
-
-/** The version of the package this file belongs to. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
+Exit codes: 0 all is well, 1 something failed or a check found faults, 2 wrong usage or configuration, 3 something needed
+is not there (an address in use, no running anabranch), 4 stopped with connections cut, 70 a fault of anabranch itself.`;
 
 export function createProgram(): Command {
   const program = new Command('anabranch')
     .description('A multipath proxy for Linux: any app reaches any server over all its paths at once.')
-    .version(packageVersion(), '-V, --version', 'print the version')
+    .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show help on a command')
     .addHelpText('after', EXAMPLES)
