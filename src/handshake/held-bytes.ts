@@ -8,8 +8,8 @@ const CAPACITY_MIN = 64;
 
 /**
  * The usual message comes in one piece and is parsed where it lies, without a copy: `join`, parse, `keep` what is left.
- * Grows by doubling, so one byte at a time costs a copy of each byte about twice. Its owner bounds it to
- * `HELD_BYTES_MAX` by looking at `length` after `keep`.
+ * Grows by doubling, so one byte at a time costs a copy of each byte about twice. Bounded by its owner, who keeps no more
+ * than `HELD_BYTES_MAX`.
  */
 export class HeldBytes {
   #buffer: Uint8Array = NOTHING;

@@ -36,6 +36,7 @@ const REPLY_CODES: Readonly<Record<ConnectFailure, number>> = {
   general: Socks5ReplyCode.generalFailure,
 };
 
+const NOTHING = new Uint8Array(0);
 const UNBOUND: Endpoint = { address: '0.0.0.0', port: 0 };
 
 type State =
@@ -115,8 +116,12 @@ class SocksServer implements InboundHandshake {
       this.#onProtocolError(error, effects);
     }
     if (this.#state === 'done') return;
+    if (input.length - used > HELD_BYTES_MAX) {
+      // What would have been asked in the same breath is not asked.
+      dropQuestion(effects);
+      return this.#close(effects, 'too-large');
+    }
     this.#held.keep(input, used);
-    if (this.#held.length > HELD_BYTES_MAX) this.#close(effects, 'too-large');
   }
 
   /** Handles the message at `offset`; returns its length, or 0 when there is nothing to be done before more comes. */
@@ -216,7 +221,10 @@ class SocksServer implements InboundHandshake {
   }
 }
 
-const NOTHING = new Uint8Array(0);
+function dropQuestion(effects: InboundEffect[]): void {
+  const last = effects.at(-1)?.kind;
+  if (last === 'authenticate' || last === 'connect') effects.pop();
+}
 
 function send(bytes: Uint8Array): InboundEffect {
   return { kind: 'send', bytes };
