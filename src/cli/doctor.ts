@@ -1,0 +1,60 @@
+// anabranch doctor [HOST:PORT]: is this machine fit for MPTCP over all its paths, and if not, what mends it?
+
+import type { Command } from 'commander';
+import { gatherFacts } from '../doctor/gather.ts';
+import { probeHost } from '../doctor/probe.ts';
+import type { Level, Verdict } from '../doctor/verdict.ts';
+import { judge } from '../doctor/verdicts.ts';
+import { parseHostPort } from '../wire/destination.ts';
+import { CliError } from './cli-error.ts';
+
+const EXAMPLES = `
+Examples:
+  anabranch doctor                       this machine: kernel, settings, limits, endpoints, routing
+  anabranch doctor gw.example.net:1080   also: does MPTCP get through to that server?
+  anabranch doctor --json                the same for a program: { ok, verdicts }
+
+Nothing is changed. Exit codes: 0 nothing fails (warnings or not), 1 something does, 2 wrong usage.`;
+
+export function register(program: Command): void {
+  program
+    .command('doctor')
+    .description('check this machine and the way to a server')
+    .argument('[host:port]', 'a server to try MPTCP with')
+    .option('--json', 'print JSON')
+    .addHelpText('after', EXAMPLES)
+    .action((target: string | undefined, { json = false }: { json?: boolean }) => doctor(target, json));
+}
+
+async function doctor(targetText: string | undefined, json: boolean): Promise<void> {
+  const target = targetText === undefined ? undefined : parseHostPort(targetText);
+  if (targetText !== undefined && target === undefined) {
+    throw new CliError(`not HOST:PORT: ${targetText} (as in gw.example.net:1080 or [2001:db8::1]:1080)`, 2);
+  }
+  const verdicts = judge(await gatherFacts(target === undefined ? {} : { target, probe: probeHost }));
+  const failed = verdicts.some(({ level }) => level === 'fail');
+  if (json) process.stdout.write(`${JSON.stringify({ ok: !failed, verdicts }, null, 2)}\n`);
+  else
+    process.stdout.write(formatVerdicts(verdicts, process.stdout.isTTY === true && process.env.NO_COLOR === undefined));
+  if (failed) process.exitCode = 1;
+}
+
+/** ECMA-48 SGR: green, yellow, red, dim. */
+const COLOURS: Readonly<Record<Level, string>> = { ok: '32', warn: '33', fail: '31', unknown: '2' };
+const LEVEL_WIDTH = 'unknown'.length;
+
+/** One line for each verdict in columns; under those that are not well, why it matters and what mends it. */
+export function formatVerdicts(verdicts: readonly Verdict[], coloured: boolean): string {
+  const width = Math.max(...verdicts.map(({ id }) => id.length));
+  const indent = ' '.repeat(LEVEL_WIDTH + width + 4);
+  let text = '';
+  for (const { id, level, found, why, mend } of verdicts) {
+    const padded = level.padEnd(LEVEL_WIDTH);
+    const mark = coloured ? `\u001b[${COLOURS[level]}m${padded}\u001b[0m` : padded;
+    text += `${mark}  ${id.padEnd(width)}  ${found}\n`;
+    if (why !== '') text += `${indent}${why}\n`;
+    for (const line of mend) text += `${indent}→ ${line}\n`;
+  }
+  const count = (wanted: Level): number => verdicts.filter(({ level }) => level === wanted).length;
+  return `${text}\n${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failing, ${count('unknown')} unknown\n`;
+}

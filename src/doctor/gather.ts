@@ -1,0 +1,153 @@
+// Reads the facts: /proc, and what ip(8) says. Changes nothing, and needs no rights.
+
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+import { probeMptcp } from '../socket/mptcp.ts';
+import type { Destination } from '../wire/destination.ts';
+import { familyOf } from '../wire/ip.ts';
+import type { Facts, InterfaceFacts, ProbeResult, RouteFacts } from './facts.ts';
+import {
+  parseDefaultRoutes,
+  parseEndpoints,
+  parseInterfaces,
+  parseLimits,
+  parseNofile,
+  parseRoute,
+} from './readings.ts';
+
+export type ProbeHost = (destination: Destination) => Promise<ProbeResult>;
+
+export interface GatherOptions {
+  /** A server to try MPTCP with, and how. */
+  readonly target?: Destination;
+  readonly probe?: ProbeHost;
+}
+
+/** Documentation addresses (RFC 5737, RFC 3849): routed as any far host is, and nobody's. */
+const FAR_HOST = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+/** For machines that use those after all, as laboratories do. */
+const FAR_HOST_OTHER = { 4: '198.51.100.1', 6: '2001:db8:ffff::1' } as const;
+
+const SYSCTLS = [
+  'net.mptcp.enabled',
+  'net.mptcp.path_manager',
+  'net.mptcp.pm_type',
+  'net.mptcp.scheduler',
+  'net.mptcp.allow_join_initial_addr_port',
+  'net.ipv4.tcp_fastopen',
+  'net.ipv4.tcp_congestion_control',
+  'net.ipv4.tcp_available_congestion_control',
+  'net.ipv4.tcp_allowed_congestion_control',
+  'net.ipv4.tcp_rmem',
+  'net.ipv4.tcp_wmem',
+  'net.ipv4.conf.all.rp_filter',
+  'net.core.somaxconn',
+  'fs.pipe-user-pages-soft',
+] as const;
+
+const COMMAND_MS_MAX = 3000;
+const OUTPUT_BYTES_MAX = 1024 * 1024;
+/** Addresses looked at: a machine with more has an administrator with better tools. */
+const ADDRESSES_MAX = 64;
+
+export async function gatherFacts(options: GatherOptions = {}): Promise<Facts> {
+  const [links, routes4, routes6, endpoints, limits, probe] = await Promise.all([
+    ip('-j', 'addr', 'show', 'up'),
+    ip('-j', '-4', 'route', 'show', 'default'),
+    ip('-j', '-6', 'route', 'show', 'default'),
+    ip('-j', 'mptcp', 'endpoint', 'show'),
+    ip('mptcp', 'limits', 'show'),
+    options.target && options.probe ? options.probe(options.target) : undefined,
+  ]);
+  const gateways = [...parseDefaultRoutes(routes4 ?? ''), ...parseDefaultRoutes(routes6 ?? '')];
+  const interfaces = links === undefined ? undefined : parseInterfaces(links, gateways);
+  const perInterface = (interfaces ?? []).map(({ name }) => `net.ipv4.conf.${name}.rp_filter`);
+  return {
+    kernelRelease: readText('/proc/sys/kernel/osrelease')?.trim(),
+    mptcpSocket: probeMptcp(),
+    sysctls: readSysctls([...SYSCTLS, ...perInterface]),
+    descriptors: parseNofile(readText('/proc/self/limits') ?? ''),
+    interfaces,
+    primary: await primaryOf(interfaces ?? []),
+    endpoints: endpoints === undefined ? undefined : parseEndpoints(endpoints),
+    limits: limits === undefined ? undefined : parseLimits(limits),
+    routes: await routesOf(interfaces ?? []),
+    probe: options.target && probe ? { destination: options.target, result: probe } : undefined,
+  };
+}
+
+async function primaryOf(interfaces: readonly InterfaceFacts[]): Promise<string | undefined> {
+  for (const family of [4, 6] as const) {
+    const json = await ip('-j', 'route', 'get', farHost(interfaces, family));
+    const device = json === undefined ? undefined : parseRoute(json);
+    if (device !== undefined) return device;
+  }
+  return undefined;
+}
+
+/** An address that this machine has no network of. */
+function farHost(interfaces: readonly InterfaceFacts[], family: 4 | 6): string {
+  const near = family === 4 ? '192.0.2.' : '2001:db8:';
+  const isNear = interfaces.some(({ addresses }) => addresses.some((address) => address.startsWith(near)));
+  return (isNear ? FAR_HOST_OTHER : FAR_HOST)[family];
+}
+
+async function routesOf(interfaces: readonly InterfaceFacts[]): Promise<RouteFacts[]> {
+  const sources = interfaces.flatMap(({ name, addresses }) => addresses.map((source) => ({ source, device: name })));
+  const routes: RouteFacts[] = [];
+  // One after the other: an `ip` each, and nobody is in a hurry.
+  for (const { source, device } of sources.slice(0, ADDRESSES_MAX)) {
+    const far = farHost(interfaces, familyOf(source));
+    const plain = await ip('-j', 'route', 'get', far, 'from', source);
+    const bound = await ip('-j', 'route', 'get', far, 'from', source, 'oif', device);
+    routes.push({
+      source,
+      device,
+      leavesBy: plain === undefined ? undefined : parseRoute(plain),
+      reachableByOwn: bound !== undefined && parseRoute(bound) === device,
+    });
+  }
+  return routes;
+}
+
+function readSysctls(names: readonly string[]): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const name of names) {
+    const text = readText(`/proc/sys/${sysctlPath(name)}`);
+    if (text !== undefined) values[name] = text.trim();
+  }
+  return values;
+}
+
+/** Interface names may have dots of their own (eth0.7), which stay. */
+function sysctlPath(name: string): string {
+  const match = /^net\.ipv4\.conf\.(.+)\.rp_filter$/.exec(name);
+  return match ? `net/ipv4/conf/${match[1]}/rp_filter` : name.replaceAll('.', '/');
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What ip(8) prints, or `undefined` when it fails or is missing. It is often outside an ordinary user's PATH. */
+async function ip(...args: string[]): Promise<string | undefined> {
+  for (const program of ['ip', '/usr/sbin/ip', '/sbin/ip']) {
+    const { output, missing } = await run(program, args);
+    if (!missing) return output;
+  }
+  return undefined;
+}
+
+function run(program: string, args: readonly string[]): Promise<{ output: string | undefined; missing: boolean }> {
+  const limits = { timeout: COMMAND_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX };
+  return new Promise((resolve) => {
+    execFile(program, args, limits, (error, output) => {
+      resolve({ output: error ? undefined : output, missing: error?.code === 'ENOENT' });
+    });
+  });
+}
