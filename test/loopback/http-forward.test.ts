@@ -3,7 +3,11 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
+import { connect, createServer as createNetServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 
 import { probeMptcp } from '#anabranch/socket/mptcp.js';
@@ -63,6 +67,41 @@ for (const transport of transports) {
     assert.ok(server.connections[0]?.readableEnded, 'the connection to the server has gone with its client');
   });
 }
+
+test('the dial may give a unix socket, such as one end of a pair', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'anabranch-forward-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'server');
+  let connections = 0;
+  const server = createNetServer({ allowHalfOpen: true }, (socket) => {
+    connections++;
+    socket.on('data', (data) => {
+      if (String(data).includes('Upgrade: x')) {
+        socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+        socket.once('end', () => socket.end('bye'));
+      } else if (String(data).startsWith('GET')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const scene = await openScene(t, {
+    dial: async () => {
+      const socket = connect({ path, allowHalfOpen: true });
+      await once(socket, 'connect');
+      return socket;
+    },
+  });
+  const line = `GET http://a.example/ HTTP/1.1\r\nHost: a\r\n`;
+  const client = await openClient(t, scene.port, `${line}\r\n`);
+  await client.until(/ok$/);
+  client.socket.write(`${line}\r\n`);
+  await client.until(/ok[\s\S]*ok$/);
+  assert.equal(connections, 1);
+  client.socket.end(`${line}Connection: upgrade\r\nUpgrade: x\r\n\r\n`);
+  await client.until(/101 Yes[\s\S]*bye$/);
+  assert.equal(await client.ended, 'end');
+});
 
 test('bodies of both framings go through whole, with their trailers', async (t) => {
   const scene = await openScene(t);
