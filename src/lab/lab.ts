@@ -55,6 +55,13 @@ export interface Lab {
 const FRAME_OVERHEAD = 18;
 const IDS_TRIED_MAX = 20;
 
+/**
+ * Interface indices of the hosts, out of reach of those the kernel gives in the hidden namespace: where both ends of a
+ * veth pair have the same number, the kernel takes it for a device of its own and tells of its carrier only once a second
+ * (linkwatch_urgent_event in net/core/link_watch.c).
+ */
+const INDEX_FIRST = 1_001;
+
 /** Builds a lab; takes some tens of milliseconds. Rejects with a LabError, and then nothing is left. */
 export async function createLab(input: TopologyInput | Topology, options: LabOptions = {}): Promise<Lab> {
   const topology = isTopology(input) ? input : createTopology(input);
@@ -126,12 +133,19 @@ async function build(topology: Topology, record: LabRecord, seed: number): Promi
     ...plans.map(({ host, sysctls }) => setSysctls(namespaceOf(host.name), sysctls)),
   ]);
   const cables = topology.links.flatMap(({ name, hosts, mtu }, i) =>
-    ([0, 1] as const).map((side) => ({ name, mtu, host: namespaceOf(hosts[side]), far: hiddenDevice(i, side) })),
+    ([0, 1] as const).map((side) => ({
+      name,
+      index: INDEX_FIRST + i * 2 + side,
+      mtu,
+      host: namespaceOf(hosts[side]),
+      far: hiddenDevice(i, side),
+    })),
   );
   await runIp(
     undefined,
     cables.map(
-      ({ name, host, far }) => `link add name ${name} netns ${host} type veth peer name ${far} netns ${hidden}`,
+      ({ name, index, host, far }) =>
+        `link add name ${name} index ${index} netns ${host} type veth peer name ${far} netns ${hidden}`,
     ),
   );
   await runIp(
