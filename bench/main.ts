@@ -1,0 +1,104 @@
+// npm run bench: measures this proxy and its peers side by side. See docs/bench.md.
+//
+// It runs twice: outside it makes a network namespace and starts itself in it, inside it measures.
+
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { raiseDescriptorLimit } from '#anabranch/ffi/limits.js';
+import { machineFacts } from './host/machine.ts';
+import { NamespaceError, rerunInside, settleInside } from './host/namespace.ts';
+import { killAllPrograms } from './host/program.ts';
+import { LoadThread } from './load/load-thread.ts';
+import { type Options, parseOptions, UsageError } from './options.ts';
+import { formatSeconds, Progress } from './progress.ts';
+import { type Circumstances, renderReport } from './report/markdown.ts';
+import { type Outcome, Results } from './report/results.ts';
+import { expectedSeconds, planSteps, runSteps } from './rounds.ts';
+
+/** First argument of the inner run; not for users. */
+const INSIDE = '--inside-namespace';
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
+
+async function main(args: readonly string[]): Promise<number> {
+  const inside = args[0] === INSIDE;
+  const options = parseOptions(inside ? args.slice(1) : args);
+  if ('help' in options) {
+    process.stdout.write(options.help);
+    return 0;
+  }
+  if (!inside) return await rerunInside(import.meta.filename, [INSIDE, ...args]);
+  return await measureAll(options, `npm run bench${['', ...args.slice(1)].join(' ')}`);
+}
+
+async function measureAll(options: Options, command: string): Promise<number> {
+  for (const warning of settleInside()) console.error(`bench: ${warning}`);
+  raiseDescriptorLimit();
+  const facts = machineFacts(command);
+  const directory = mkdtempSync(join(tmpdir(), 'anabranch-bench-'));
+  chmodSync(directory, 0o755);
+  let interrupted = false;
+  const interrupt = (): void => {
+    interrupted = true;
+    killAllPrograms();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  process.on('disconnect', interrupt);
+  process.on('exit', () => {
+    killAllPrograms();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const outcomes = await measure(options, directory, () => interrupted);
+  report(options, outcomes.peers, outcomes.outcomes, [
+    ...facts,
+    ['rounds', `${options.rounds} of ${options.seconds} s each, after ${options.warmUpRounds} to warm up`],
+  ]);
+  return interrupted ? EXIT_INTERRUPTED : 0;
+}
+
+async function measure(options: Options, directory: string, interrupted: () => boolean) {
+  const versions = options.peers.map((peer) => ({ peer, version: peer.version() }));
+  const present = versions.flatMap(({ peer, version }) => (version === undefined ? [] : [{ peer, version }]));
+  for (const { peer, version } of versions) if (version === undefined) console.error(`bench: no ${peer.name} here`);
+  const steps = planSteps(
+    options,
+    present.map(({ peer }) => peer),
+  );
+  const total = expectedSeconds(steps);
+  console.error(`bench: ${steps.length} runs, about ${formatSeconds(total)}`);
+  const server = await LoadThread.startServer();
+  try {
+    const progress = new Progress(steps.length, total);
+    const outcomes = await runSteps(steps, { server, directory }, progress, interrupted);
+    const peers = present.map(({ peer, version }) => ({ name: peer.name, about: peer.about, version }));
+    return { outcomes, peers };
+  } finally {
+    await server.stop();
+  }
+}
+
+function report(
+  options: Options,
+  peers: Circumstances['peers'],
+  outcomes: readonly Outcome[],
+  facts: Circumstances['facts'],
+): void {
+  const text = renderReport(new Results(outcomes), options.measures, { facts, peers });
+  console.log(text);
+  if (options.json !== undefined) {
+    const everything = { facts: Object.fromEntries(facts), peers, outcomes };
+    writeFileSync(options.json, `${JSON.stringify(everything, undefined, 1)}\n`);
+  }
+  if (options.out !== undefined) writeFileSync(options.out, text);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+  // The channel to the outer process would keep this one alive.
+  if (process.connected) process.disconnect();
+} catch (error) {
+  if (!(error instanceof UsageError || error instanceof NamespaceError)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exitCode = EXIT_USAGE;
+}

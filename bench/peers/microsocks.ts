@@ -1,0 +1,20 @@
+// microsocks: SOCKS 5, one thread a connection.
+
+import { Program } from '../host/program.ts';
+import type { Peer } from './peer.ts';
+import { versionOf } from './version.ts';
+
+export const microsocks: Peer = {
+  name: 'microsocks',
+  about: 'as installed; one thread a connection',
+  entries: ['socks'],
+  mptcp: true,
+  version: () => versionOf('dpkg-query', ['-W', '-f', '${Version}\\n', 'microsocks']),
+  launch: ({ port, directory, transport }) =>
+    new Program('microsocks', ['-i', '127.0.0.1', '-p', String(port)], {
+      cwd: directory,
+      // It writes a line for every connection, and old versions cannot be told not to.
+      silent: true,
+      mptcp: transport !== 'tcp',
+    }),
+};
