@@ -27,25 +27,33 @@ export function latin1(text: string): Uint8Array {
 }
 
 export function see(effects: readonly (InboundEffect | OutboundEffect)[]): Seen[] {
-  const seen: Seen[] = [];
-  for (const effect of effects) {
-    const plain: Record<string, unknown> & { kind: string } = { ...effect };
-    for (const [key, value] of Object.entries(plain)) if (value instanceof Uint8Array) plain[key] = hex(value);
-    const last = seen.at(-1) as { kind: string; bytes?: unknown } | undefined;
-    if (plain.kind === 'send' && last?.kind === 'send') last.bytes = `${last.bytes}${plain.bytes}`;
-    else seen.push(plain);
+  return mergeSends(
+    effects.map((effect) => {
+      const plain: Record<string, unknown> & { kind: string } = { ...effect };
+      for (const [key, value] of Object.entries(plain)) if (value instanceof Uint8Array) plain[key] = hex(value);
+      return plain;
+    }),
+  );
+}
+
+/** What is sent in a row may be one piece or several. */
+export function mergeSends(seen: readonly Seen[]): Seen[] {
+  const merged: Seen[] = [];
+  for (const one of seen) {
+    const last = merged.at(-1) as { kind: string; bytes?: unknown } | undefined;
+    if (one.kind === 'send' && last?.kind === 'send') last.bytes = `${last.bytes}${one.bytes}`;
+    else merged.push({ ...one });
   }
-  return seen;
+  return merged;
 }
 
 /** Feeds one segment, overwrites it afterwards as a reused buffer would be, and answers what was asked. */
 export function feed(machine: InboundHandshake, segment: Uint8Array, answers: Answers): InboundEffect[] {
   const bytes = new Uint8Array(segment);
   const all: InboundEffect[] = [];
-  const queue = machine.onBytes(bytes);
-  const kept = queue.map((effect) => ({ ...effect, ...copied(effect) }) as InboundEffect);
+  let round = machine.onBytes(bytes);
   bytes.fill(0xee);
-  for (let round = kept; round.length > 0; ) {
+  while (round.length > 0) {
     const next: InboundEffect[] = [];
     for (const effect of round) {
       all.push(effect);
@@ -60,11 +68,6 @@ export function feed(machine: InboundHandshake, segment: Uint8Array, answers: An
     round = next;
   }
   return all;
-}
-
-/** What a reused buffer must not change: only `hand-over` may be a view of what came. */
-function copied(effect: InboundEffect): object {
-  return effect.kind === 'hand-over' ? { read: new Uint8Array(effect.read) } : {};
 }
 
 export function play(machine: InboundHandshake, segments: readonly Uint8Array[], answers: Answers): Seen[] {

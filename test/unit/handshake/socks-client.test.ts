@@ -5,7 +5,19 @@ import fc from 'fast-check';
 
 import { createSocksClient } from '#anabranch/handshake/socks-client.js';
 import { createSocksServer } from '#anabranch/handshake/socks-server.js';
-import { BOUND, byteByByte, cutAt, feed, hex, latin1, playClient, type Seen, see, unhex } from './playbook.js';
+import {
+  BOUND,
+  byteByByte,
+  cutAt,
+  feed,
+  hex,
+  latin1,
+  mergeSends,
+  playClient,
+  type Seen,
+  see,
+  unhex,
+} from './playbook.js';
 
 const destination = { host: 'example.org', port: 443 };
 const credentials = { name: 'gäst', password: 'x' };
@@ -122,21 +134,10 @@ const PLAYS: Play[] = [
   },
 ];
 
-/** The test's own view: what is sent in a row may be one piece or several. */
-function merged(seen: readonly Seen[]): Seen[] {
-  const out: Seen[] = [];
-  for (const one of seen) {
-    const last = out.at(-1) as { kind: string; bytes?: unknown } | undefined;
-    if (one.kind === 'send' && last?.kind === 'send') last.bytes = `${last.bytes}${one.bytes}`;
-    else out.push({ ...one });
-  }
-  return out;
-}
-
 for (const item of PLAYS) {
   test(`${item.name}: at once, byte by byte, and cut anywhere in two`, () => {
     const bytes = unhex(item.in);
-    const expected = merged(item.out);
+    const expected = mergeSends(item.out);
     assert.deepEqual(playClient(item.create(item.optimistic), [bytes]), expected);
     assert.deepEqual(playClient(item.create(item.optimistic), byteByByte(bytes)), expected);
     for (let at = 0; at <= bytes.length; at++) {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 
 import type { ConnectFailure } from '#anabranch/handshake/inbound.js';
 import { createSocksServer } from '#anabranch/handshake/socks-server.js';
-import { type Answers, BOUND, byteByByte, cutAt, hex, latin1, play, type Seen, unhex } from './playbook.js';
+import { type Answers, BOUND, byteByByte, cutAt, hex, latin1, mergeSends, play, type Seen, unhex } from './playbook.js';
 
 const open = () => createSocksServer({ authenticate: false });
 const closed = () => createSocksServer({ authenticate: true });
@@ -196,16 +196,6 @@ for (const item of PLAYS) {
       assert.deepEqual(play(create(), cutAt(handshake, [at]), answers), alone);
     }
   });
-}
-
-function mergeSends(seen: readonly Seen[]): Seen[] {
-  const merged: Seen[] = [];
-  for (const item of seen) {
-    const last = merged.at(-1) as { kind: string; bytes?: unknown } | undefined;
-    if (item.kind === 'send' && last?.kind === 'send') last.bytes = `${last.bytes}${item.bytes}`;
-    else merged.push({ ...item });
-  }
-  return merged;
 }
 
 test('each failure has its reply code', () => {
