@@ -72,9 +72,8 @@ function list<T extends z.ZodType>(entry: T, hint: string, max: number) {
 /** A single entry, or a list of at least one. */
 function oneOrMore<T extends z.ZodType>(entry: T, hint: string) {
   const error = `one, or a list of at least one: ${hint}`;
-  return z
-    .union([entry, list(entry, hint, LIST_MAX).min(1, { error })], { error: hint })
-    .transform((value) => (Array.isArray(value) ? value : [value]) as z.output<T>[]);
+  const single = entry.transform((value): z.output<T>[] => [value]);
+  return z.union([single, list(entry, hint, LIST_MAX).min(1, { error })], { error: hint });
 }
 
 /** A map of known keys. The message for an unknown one is the list of those: issues.ts looks for the nearest. */
