@@ -30,9 +30,11 @@ export class Race implements ConnectionHandler, Timed {
   readonly #owner: RaceOwner;
   readonly #timer = new Timer(this);
   /** Still to be tried, in order. */
-  #waiting: string[] = [];
-  readonly #seen = new Set<string>();
-  readonly #attempts = new Map<Connection, string>();
+  #waiting: readonly string[] = [];
+  /** Bounded by ATTEMPTS_MAX. */
+  #seen: readonly string[] = [];
+  /** Under way. */
+  readonly #attempts: { readonly connection: Connection; readonly address: string }[] = [];
   #complete = false;
   #over = false;
   #errno = 0;
@@ -49,12 +51,12 @@ export class Race implements ConnectionHandler, Timed {
   /** Adds addresses as the resolver finds them; `complete` says that no more will come. */
   add(addresses: readonly string[], complete: boolean): void {
     if (this.#over) return;
-    const fresh = addresses.filter((address) => !this.#seen.has(address));
-    for (const address of fresh) this.#seen.add(address);
-    const room = ATTEMPTS_MAX - (this.#seen.size - fresh.length);
-    this.#waiting.push(...fresh.slice(0, Math.max(0, room)));
+    const fresh = addresses.filter((address) => !this.#seen.includes(address));
+    fresh.length = Math.min(fresh.length, ATTEMPTS_MAX - this.#seen.length);
+    this.#seen = [...this.#seen, ...fresh];
     // The family tried last comes second, so that a late family gets its turn at once.
-    this.#waiting = orderAddresses(this.#waiting, { first: this.#family === 4 ? 6 : 4 });
+    const first = this.#family === 4 ? 6 : 4;
+    this.#waiting = this.#seen.length > 1 ? orderAddresses([...this.#waiting, ...fresh], { first }) : fresh;
     this.#complete = complete;
     if (this.#timer.index < 0) this.#next();
   }
@@ -63,8 +65,7 @@ export class Race implements ConnectionHandler, Timed {
   cancel(): void {
     this.#over = true;
     this.#loop.disarm(this.#timer);
-    for (const attempt of this.#attempts.keys()) attempt.close();
-    this.#attempts.clear();
+    for (const { connection } of this.#attempts.splice(0)) connection.close();
   }
 
   onTimer(): void {
@@ -75,7 +76,7 @@ export class Race implements ConnectionHandler, Timed {
     if (!attempt.writable && !attempt.failed) return;
     const errno = attempt.failed ? takeError(attempt.fd) : 0;
     if (errno === 0 && !attempt.failed) return this.#win(attempt);
-    this.#attempts.delete(attempt);
+    this.#take(attempt);
     attempt.close();
     this.#lose(errno, undefined);
     this.#loop.disarm(this.#timer);
@@ -83,10 +84,15 @@ export class Race implements ConnectionHandler, Timed {
   }
 
   #win(attempt: Connection): void {
-    const address = this.#attempts.get(attempt) as string;
-    this.#attempts.delete(attempt);
+    const address = this.#take(attempt);
     this.cancel();
     this.#owner.onConnected(attempt, address);
+  }
+
+  #take(attempt: Connection): string {
+    const at = this.#attempts.findIndex(({ connection }) => connection === attempt);
+    const [taken] = this.#attempts.splice(at, 1);
+    return taken?.address ?? '';
   }
 
   #lose(errno: number, option: string | undefined): void {
@@ -97,17 +103,20 @@ export class Race implements ConnectionHandler, Timed {
 
   /** Begins the next attempt, passing over those that fail at once. */
   #next(): void {
-    for (let address = this.#waiting.shift(); address !== undefined; address = this.#waiting.shift()) {
+    for (;;) {
+      const [address, ...rest] = this.#waiting;
+      if (address === undefined) break;
+      this.#waiting = rest;
       const fd = this.#begin(address);
       if (fd < 0) continue;
       this.#family = address.includes(':') ? 6 : 4;
-      this.#attempts.set(new Connection(this.#loop, fd, this.#options.mptcp, this), address);
+      this.#attempts.push({ connection: new Connection(this.#loop, fd, this.#options.mptcp, this), address });
       if (this.#waiting.length > 0 || !this.#complete) {
         this.#loop.arm(this.#timer, this.#loop.now + ATTEMPT_DELAY_MS);
       }
       return;
     }
-    if (!this.#complete || this.#attempts.size > 0 || this.#over) return;
+    if (!this.#complete || this.#attempts.length > 0 || this.#over) return;
     this.#over = true;
     this.#owner.onRaceLost(this.#errno, this.#option);
   }

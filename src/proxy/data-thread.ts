@@ -13,6 +13,7 @@ import { type Timed, Timer } from '../dataplane/timers.ts';
 import { closeSocket } from '../socket/close.ts';
 import { errnoName } from '../socket/errno.ts';
 import { acceptedIsMptcp, type MptcpState } from '../socket/mptcp.ts';
+import { refreshSystemCongestion } from '../socket/options.ts';
 import type { Endpoint } from '../wire/destination.ts';
 import type { Context } from './context.ts';
 import { Flow } from './flow.ts';
@@ -78,6 +79,7 @@ class DataThread implements Timed {
   run(): void {
     const { loop, counters } = this.#context;
     counters.set('heartbeat', Date.now());
+    refreshSystemCongestion();
     loop.arm(this.#sampler, loop.now + SAMPLE_MS);
     this.#post({ kind: 'ready', wakeFd: loop.wakeFd });
     loop.run();
@@ -87,6 +89,7 @@ class DataThread implements Timed {
   onTimer(now: number): void {
     const { loop, flows, counters, resources } = this.#context;
     loop.arm(this.#sampler, now + SAMPLE_MS);
+    refreshSystemCongestion();
     counters.set('pipes', resources.pipes.open);
     counters.set('lagMsMax', loop.lagMsMax);
     counters.set('heartbeat', Date.now());

@@ -1,6 +1,6 @@
 // Opens the way to a destination: route, name, connection race, and the handshakes of the proxies on the way.
 
-import type { OutboundConfig } from '../config/config.ts';
+import type { OutboundConfig, SocketConfig } from '../config/config.ts';
 import type { Connection, ConnectionHandler } from '../dataplane/connection.ts';
 import { Race, type RaceOwner } from '../dataplane/race.ts';
 import { createHttpClient } from '../handshake/http-client.ts';
@@ -23,8 +23,8 @@ export interface Dialed {
   readonly connection: Connection;
   readonly reached: Endpoint;
   readonly mptcp: MptcpState;
-  /** Of the socket options it was opened with. */
-  readonly userTimeout: number;
+  /** The options it was opened with; those for a long life are still to be applied. */
+  readonly socket: SocketConfig;
   /** The destination's first bytes, when they came with a proxy's reply. */
   readonly early: Uint8Array;
 }
@@ -187,8 +187,8 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
   #stateOf(connection: Connection): MptcpState {
     const { loop, mptcpAvailable, plainPeers, counters } = this.#context;
     if (!this.#asksMptcp) {
-      const wanted = this.#first.transport !== 'tcp';
-      return wanted && !mptcpAvailable ? 'no-kernel-support' : wanted ? 'peer-without-mptcp' : 'not-asked';
+      if (this.#first.transport === 'tcp' || isLoopback(this.#reached.address)) return 'not-asked';
+      return mptcpAvailable ? 'peer-without-mptcp' : 'no-kernel-support';
     }
     if (staysMptcp(connection.fd)) {
       counters.add('mptcpServers');
@@ -206,8 +206,8 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
       const connection = this.#connection as Connection;
       this.#connection = undefined;
       this.#handshake = undefined;
-      const { userTimeout } = this.#first.socket;
-      return this.#owner.onDialed({ connection, reached: this.#reached, mptcp: this.#mptcp, userTimeout, early });
+      const { socket } = this.#first;
+      return this.#owner.onDialed({ connection, reached: this.#reached, mptcp: this.#mptcp, socket, early });
     }
     const destination = this.#target;
     const { credentials, optimistic } = hop;

@@ -1,6 +1,6 @@
 // One client connection from accept to end:  handshake ─▶ (password) ─▶ dial ─▶ relay ─▶ record.
 
-import type { InboundConfig } from '../config/config.ts';
+import type { InboundConfig, SocketConfig } from '../config/config.ts';
 import { Connection, type ConnectionHandler } from '../dataplane/connection.ts';
 import { Relay, type RelayEnd, type RelayOwner } from '../dataplane/relay.ts';
 import { type Timed, Timer } from '../dataplane/timers.ts';
@@ -8,6 +8,7 @@ import type { ConnectFailure, InboundEffect, InboundHandshake } from '../handsha
 import { localEndpoint } from '../socket/connect.ts';
 import { errnoName } from '../socket/errno.ts';
 import type { MptcpState } from '../socket/mptcp.ts';
+import { applyLifetimeOptions } from '../socket/options.ts';
 import { sendBytes } from '../socket/send-bytes.ts';
 import type { Destination, Endpoint } from '../wire/destination.ts';
 import type { Context } from './context.ts';
@@ -22,6 +23,9 @@ const READ_BYTES = 16_384;
 /** How long a refused client may go on sending before it is cut, and how much. */
 const LINGER_MS = 1_000;
 const LINGER_BYTES = 1 << 18;
+
+/** A connection that is still there after this time gets keepalives and the like; most are gone by then. */
+const SETTLE_MS = 5_000;
 
 export interface FlowOrigin {
   readonly inbound: InboundConfig;
@@ -61,6 +65,8 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
   #end: FlowEnd = 'done';
   #detail: string | undefined;
   #lingered = 0;
+  /** The server's options for a long life, and when to apply them. */
+  #settle: { readonly at: number; readonly socket: SocketConfig } | undefined;
 
   constructor(context: Context, fd: number, origin: FlowOrigin) {
     const { loop } = context;
@@ -99,6 +105,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
     if (this.#phase === 'closing') return this.#close(false);
     if (this.#phase === 'connecting') return this.onDialFailed('timed-out', 'no connection within the time allowed');
     if (this.#relay === undefined) return this.#finish('handshake-timeout', undefined);
+    if (this.#settle !== undefined && now >= this.#settle.at) this.#settleServer(this.#settle.socket);
     const { halfClosed, activeAt } = this.#relay;
     const deadline = activeAt + (halfClosed ? timeouts.halfClosed : timeouts.idle);
     if (now < deadline) return this.#armRelay();
@@ -111,7 +118,8 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
     this.#dial = undefined;
     this.#server = dialed.connection;
     this.#connectedAt = loop.now;
-    this.sides.setServer(dialed.connection, dialed.reached, dialed.mptcp, dialed.userTimeout);
+    this.sides.setServer(dialed.connection, dialed.reached, dialed.mptcp, dialed.socket.userTimeout);
+    this.#settle = { at: loop.now + SETTLE_MS, socket: dialed.socket };
     this.#phase = 'relaying';
     this.#relay = new Relay(loop, this.#client, dialed.connection, resources, this);
     this.#relay.down.prepend(dialed.early);
@@ -253,7 +261,15 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
     const { halfClosed, activeAt } = this.#relay as Relay;
     // Looked at in time for the shorter of the two, since a half-close does not re-arm.
     const wait = halfClosed ? timeouts.halfClosed : Math.min(timeouts.idle, timeouts.halfClosed);
-    this.#context.loop.arm(this.#timer, Math.max(activeAt, this.#context.loop.now - wait + 1) + wait);
+    const { loop } = this.#context;
+    const check = Math.max(activeAt, loop.now - wait + 1) + wait;
+    loop.arm(this.#timer, Math.min(check, this.#settle?.at ?? check));
+  }
+
+  #settleServer(socket: SocketConfig): void {
+    this.#settle = undefined;
+    const { fd, isMptcp } = this.#server as Connection;
+    applyLifetimeOptions(fd, socket, isMptcp);
   }
 
   #handOver(read: Uint8Array): void {

@@ -25,7 +25,7 @@ const EINPROGRESS = 115;
 const scratch = new SockaddrBuffer();
 
 /**
- * Begins a connection; writable means that it stands or failed (see `takeError`). Returns the descriptor, which is the
+ * Begins a connection, without the options of `applyLifetimeOptions`; writable means that it stands or failed (see `takeError`). Returns the descriptor, which is the
  * caller's, or −errno when it failed at once. Throws a LinuxError for an option that the kernel refuses.
  */
 export function beginConnect(address: string, port: number, options: ConnectOptions): number {
@@ -35,7 +35,7 @@ export function beginConnect(address: string, port: number, options: ConnectOpti
   if (fd < 0) return fd;
   try {
     setNoDelay(fd);
-    applyOptions(fd, options.socket, options.mptcp);
+    applyOptions(fd, options.socket);
     if (options.fastOpen) setInt(fd, k.SOL_TCP, k.TCP_FASTOPEN_CONNECT, 1);
     const from = options.sourceAddress.find((source) => source.includes(':') === isV6);
     if (from !== undefined) {

@@ -7,7 +7,7 @@ import type { Endpoint } from '../wire/destination.ts';
 import { formatHostPort } from '../wire/destination.ts';
 import * as k from './constants.ts';
 import { probeMptcp } from './mptcp.ts';
-import { applyOptions, type SocketOptions, setInt, setNoDelay } from './options.ts';
+import { applyLifetimeOptions, applyOptions, type SocketOptions, setInt, setNoDelay } from './options.ts';
 import { SockaddrBuffer } from './sockaddr.ts';
 
 export interface Listener {
@@ -50,7 +50,8 @@ export function openListener(options: ListenOptions): Listener {
     if (options.shared) orThrow(setInt(fd, k.SOL_SOCKET, k.SO_REUSEPORT, 1), 'setsockopt', where);
     if (isV6) setInt(fd, k.SOL_IPV6, k.IPV6_V6ONLY, address === '::' ? 0 : 1);
     setNoDelay(fd);
-    applyOptions(fd, options.socket, isMptcp);
+    applyOptions(fd, options.socket);
+    applyLifetimeOptions(fd, options.socket, isMptcp);
     if (options.fastOpen) {
       orThrow(setInt(fd, k.SOL_TCP, k.TCP_FASTOPEN, FAST_OPEN_QUEUE), 'setsockopt', `fastOpen ${where}`);
     }

@@ -1,8 +1,9 @@
 // Socket options by their meaning. What MPTCP refuses is left out here and built elsewhere; see `SocketOptions`.
 
+import { close } from '../ffi/descriptors.ts';
 import { LinuxError } from '../ffi/linux-error.ts';
 import { NativeBuffer } from '../ffi/native-buffer.ts';
-import { getsockopt, setsockopt } from '../ffi/sockets.ts';
+import { getsockopt, setsockopt, socket } from '../ffi/sockets.ts';
 import * as k from './constants.ts';
 
 export interface SocketOptions {
@@ -56,13 +57,29 @@ export function getText(fd: number, level: number, name: number): string | undef
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
+let systemCongestion: string | undefined;
+
 /**
- * Applies the options a user chose. Throws a LinuxError that names the option when the kernel refuses one: an
- * unknown congestion control (ENOENT), an unknown interface (ENODEV), a mark without the capability (EPERM).
+ * Looks up the kernel's default congestion control, which then need not be set on each socket. Call now and then: the
+ * administrator may change it.
  */
-export function applyOptions(fd: number, options: SocketOptions, isMptcp: boolean): void {
-  const { congestion, mark, keepalive, notsentLowat, userTimeout } = options;
-  if (congestion !== undefined) check(setText(fd, k.SOL_TCP, k.TCP_CONGESTION, congestion), `congestion ${congestion}`);
+export function refreshSystemCongestion(): void {
+  const fd = socket(k.AF_INET, k.SOCK_STREAM | k.SOCK_CLOEXEC, k.IPPROTO_TCP);
+  if (fd < 0) return;
+  systemCongestion = getText(fd, k.SOL_TCP, k.TCP_CONGESTION);
+  close(fd);
+}
+
+/**
+ * Applies the options a user chose, but for those of `applyLifetimeOptions`. Throws a LinuxError that names the option
+ * when the kernel refuses one: an unknown congestion control (ENOENT), an unknown interface (ENODEV), a mark without
+ * the capability (EPERM).
+ */
+export function applyOptions(fd: number, options: SocketOptions): void {
+  const { congestion, mark, notsentLowat } = options;
+  if (congestion !== undefined && congestion !== systemCongestion) {
+    check(setText(fd, k.SOL_TCP, k.TCP_CONGESTION, congestion), `congestion ${congestion}`);
+  }
   if (mark !== undefined) check(setInt(fd, k.SOL_SOCKET, k.SO_MARK, mark), `mark ${mark}`);
   if (options.interface !== undefined) {
     check(setText(fd, k.SOL_SOCKET, k.SO_BINDTODEVICE, options.interface), `interface ${options.interface}`);
@@ -70,6 +87,14 @@ export function applyOptions(fd: number, options: SocketOptions, isMptcp: boolea
   if (notsentLowat !== undefined) {
     check(setInt(fd, k.SOL_TCP, k.TCP_NOTSENT_LOWAT, notsentLowat), `notsentLowat ${notsentLowat}`);
   }
+}
+
+/**
+ * Applies keepalive and userTimeout, which act after many seconds only. Sockets accepted from a listener inherit them;
+ * an outgoing connection can be given them once it has lived for a while, as most never do. Throws a LinuxError.
+ */
+export function applyLifetimeOptions(fd: number, options: SocketOptions, isMptcp: boolean): void {
+  const { keepalive, userTimeout } = options;
   if (userTimeout !== undefined && userTimeout > 0 && !isMptcp) {
     check(setInt(fd, k.SOL_TCP, k.TCP_USER_TIMEOUT, userTimeout), `userTimeout ${userTimeout}`);
   }
