@@ -41,10 +41,9 @@ async function firstLine(): Promise<string> {
 }
 
 async function askTwice(terminal: ReadStream): Promise<string> {
-  const password = await ask(terminal, 'Password: ');
-  const again = await ask(terminal, 'Once more: ');
+  const [password, again] = await readHidden(terminal, ['Password: ', 'Once more: ']);
   if (password !== again) throw new CliError('the two passwords differ; nothing was made', 1);
-  return password;
+  return password as string;
 }
 
 /** 128 + SIGINT, as a shell reports it. */
@@ -52,29 +51,37 @@ const INTERRUPTED = 130;
 const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
 const CTRL_U = '\u0015';
+const ERASE = ['\u007f', '\b'];
 
-/** Reads a line without echo. */
-function ask(terminal: ReadStream, prompt: string): Promise<string> {
-  process.stderr.write(prompt);
+/**
+ * Reads a line for each prompt. The terminal echoes nothing from before the first prompt until after the last line, so
+ * that what is typed or pasted ahead is not shown either.
+ */
+function readHidden(terminal: ReadStream, prompts: readonly string[]): Promise<string[]> {
   terminal.setEncoding('utf8');
   terminal.setRawMode(true);
-  terminal.resume();
+  process.stderr.write(prompts[0] as string);
   return new Promise((resolve, reject) => {
-    /** Bounded by what a person types; a longer password than 255 bytes is refused afterwards. */
+    const lines: string[] = [];
+    /** Bounded by what a person types; a password of more than 255 bytes is refused afterwards. */
     let typed: string[] = [];
     const end = (settle: () => void) => {
+      terminal.off('data', onData);
       terminal.setRawMode(false);
       terminal.pause();
-      terminal.off('data', onData);
       process.stderr.write('\n');
       settle();
     };
     const onData = (chunk: string) => {
       for (const character of chunk) {
-        if (character === '\r' || character === '\n') return end(() => resolve(typed.join('')));
         if (character === CTRL_C) return end(() => reject(new CliError('interrupted', INTERRUPTED)));
         if (character === CTRL_D && typed.length === 0) return end(() => reject(new CliError('no password given', 1)));
-        if (character === '\u007f' || character === '\b') typed.pop();
+        if (character === '\r' || character === '\n') {
+          lines.push(typed.join(''));
+          typed = [];
+          if (lines.length === prompts.length) return end(() => resolve(lines));
+          process.stderr.write(`\n${prompts[lines.length]}`);
+        } else if (ERASE.includes(character)) typed.pop();
         else if (character === CTRL_U) typed = [];
         else if (character >= ' ') typed.push(character);
       }

@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import * as check from './check.ts';
 import * as configSchema from './config-schema.ts';
+import * as doctor from './doctor.ts';
 import * as hash from './hash.ts';
 import * as reload from './reload.ts';
 import * as run from './run.ts';
@@ -16,6 +17,7 @@ const COMMANDS: readonly { readonly register: (program: Command) => void }[] = [
   check,
   reload,
   status,
+  doctor,
   hash,
   configSchema,
 ];

@@ -93,7 +93,7 @@ test('the version is that of the package', () => {
 test('every command explains itself, with examples', () => {
   const help = anabranch(['--help']);
   assert.equal(help.code, 0);
-  for (const command of ['run', 'check', 'reload', 'status', 'hash']) {
+  for (const command of ['run', 'check', 'reload', 'status', 'doctor', 'hash']) {
     assert.match(help.out, new RegExp(`^ {2}${command} `, 'm'));
     const { code, out } = anabranch([command, '--help']);
     assert.equal(code, 0);
