@@ -172,14 +172,13 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     const isPlain = (address: string) => isLoopback(address) || plainPeers.has(`${address} ${port}`, loop.now);
     const skip = first.transport === 'auto' && addresses.some(isPlain);
     this.#asksMptcp = first.transport !== 'tcp' && mptcpAvailable && !skip;
-    const { sourceAddress, fastOpen, ...socket } = first.socket;
     const options = {
       mptcp: this.#asksMptcp,
-      sourceAddress,
-      socket,
+      sourceAddress: first.socket.sourceAddress,
+      socket: first.socket,
       // A proxy's handshake begins with our bytes, so there is something to put into the SYN; but it makes every
       // attempt look connected, so it is for a single address only.
-      fastOpen: fastOpen && this.#hops.length > 0 && complete && addresses.length === 1,
+      fastOpen: first.socket.fastOpen && this.#hops.length > 0 && complete && addresses.length === 1,
     };
     return new Race(loop, port, options, this);
   }

@@ -63,9 +63,10 @@ export class Routes {
 
   find(query: RouteQuery): RouteSearch {
     const { inbound, source, user, destination } = query;
-    const question: Question = { inbound: inbound.name, inboundType: inbound.type, source, user, ...destination };
+    const { host, port } = destination;
+    const question: Question = { inbound: inbound.name, inboundType: inbound.type, source, user, host, port };
     // A fixed target is the configuration's own choice, not the client's.
-    if (inbound.type !== 'forward' && !this.#accessOf(inbound).mayAsk(source, destination.host, this.#own)) {
+    if (inbound.type !== 'forward' && !this.#accessOf(inbound).mayAsk(source, host, this.#own)) {
       return { kind: 'denied' };
     }
     const decision = this.#rules.decide(question);
