@@ -6,7 +6,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { raiseDescriptorLimit } from '#anabranch/ffi/limits.js';
-import { machineFacts } from './host/machine.ts';
+import { machineFacts, machineWarnings } from './host/machine.ts';
 import { NamespaceError, rerunInside, settleInside } from './host/namespace.ts';
 import { killAllPrograms } from './host/program.ts';
 import { LoadThread } from './load/load-thread.ts';
@@ -18,6 +18,7 @@ import { expectedSeconds, planSteps, runSteps } from './rounds.ts';
 
 /** First argument of the inner run; not for users. */
 const INSIDE = '--inside-namespace';
+const RESULTS = join(import.meta.dirname, '../../bench/results.md');
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 
@@ -33,15 +34,18 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function measureAll(options: Options, command: string): Promise<number> {
-  for (const warning of settleInside()) console.error(`bench: ${warning}`);
+  for (const warning of [...settleInside(), ...machineWarnings()]) console.error(`bench: ${warning}`);
   raiseDescriptorLimit();
   const facts = machineFacts(command);
   const directory = mkdtempSync(join(tmpdir(), 'anabranch-bench-'));
   chmodSync(directory, 0o755);
-  let interrupted = false;
+  const interruption = new AbortController();
+  let interruptedAt = Number.POSITIVE_INFINITY;
   const interrupt = (): void => {
-    interrupted = true;
-    killAllPrograms();
+    // Later again: at once, without a report. The first ^C comes twice, from the terminal and from the outer process.
+    if (performance.now() - interruptedAt > 500) process.exit(EXIT_INTERRUPTED);
+    interruptedAt = Math.min(interruptedAt, performance.now());
+    interruption.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
   process.on('disconnect', interrupt);
@@ -49,15 +53,16 @@ async function measureAll(options: Options, command: string): Promise<number> {
     killAllPrograms();
     rmSync(directory, { recursive: true, force: true });
   });
-  const outcomes = await measure(options, directory, () => interrupted);
-  report(options, outcomes.peers, outcomes.outcomes, [
-    ...facts,
-    ['rounds', `${options.rounds} of ${options.seconds} s each, after ${options.warmUpRounds} to warm up`],
-  ]);
-  return interrupted ? EXIT_INTERRUPTED : 0;
+  const { outcomes, peers } = await measure(options, directory, interruption.signal);
+  const { rounds, seconds, warmUpRounds } = options;
+  const planned = `${rounds} of ${seconds} s each, after ${warmUpRounds} to warm up`;
+  const complete = !interruption.signal.aborted;
+  facts.push(['rounds', complete ? planned : `${planned}; interrupted`]);
+  report(options, peers, outcomes, facts, complete);
+  return complete ? 0 : EXIT_INTERRUPTED;
 }
 
-async function measure(options: Options, directory: string, interrupted: () => boolean) {
+async function measure(options: Options, directory: string, signal: AbortSignal) {
   const versions = options.peers.map((peer) => ({ peer, version: peer.version() }));
   const present = versions.flatMap(({ peer, version }) => (version === undefined ? [] : [{ peer, version }]));
   for (const { peer, version } of versions) if (version === undefined) console.error(`bench: no ${peer.name} here`);
@@ -70,7 +75,7 @@ async function measure(options: Options, directory: string, interrupted: () => b
   const server = await LoadThread.startServer();
   try {
     const progress = new Progress(steps.length, total);
-    const outcomes = await runSteps(steps, { server, directory }, progress, interrupted);
+    const outcomes = await runSteps(steps, { server, directory }, progress, signal);
     const peers = present.map(({ peer, version }) => ({ name: peer.name, about: peer.about, version }));
     return { outcomes, peers };
   } finally {
@@ -83,6 +88,7 @@ function report(
   peers: Circumstances['peers'],
   outcomes: readonly Outcome[],
   facts: Circumstances['facts'],
+  complete: boolean,
 ): void {
   const text = renderReport(new Results(outcomes), options.measures, { facts, peers });
   console.log(text);
@@ -90,13 +96,14 @@ function report(
     const everything = { facts: Object.fromEntries(facts), peers, outcomes };
     writeFileSync(options.json, `${JSON.stringify(everything, undefined, 1)}\n`);
   }
-  if (options.out !== undefined) writeFileSync(options.out, text);
+  const out = options.out ?? (options.isFull && complete ? RESULTS : undefined);
+  if (out !== undefined) writeFileSync(out, text);
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
-  // The channel to the outer process would keep this one alive.
-  if (process.connected) process.disconnect();
+  const code = await main(process.argv.slice(2));
+  // The channel to the outer process, and what an interrupted run left behind, would keep this one alive.
+  process.stdout.write('', () => process.exit(code));
 } catch (error) {
   if (!(error instanceof UsageError || error instanceof NamespaceError)) throw error;
   console.error(`bench: ${error.message}`);

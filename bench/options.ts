@@ -13,8 +13,10 @@ export interface Options {
   readonly warmUpRounds: number;
   /** Length of each measured window. */
   readonly seconds: number;
-  /** Where the report goes; undefined: only to the terminal. */
+  /** Where the report goes besides the terminal. */
   readonly out: string | undefined;
+  /** Everything is measured: such a run's report is worth keeping without being told to. */
+  readonly isFull: boolean;
   readonly json: string | undefined;
 }
 
@@ -34,7 +36,7 @@ Measures anabranch and its peers side by side, in a network namespace of its own
   --peers LIST     ${PEERS.map(({ name }) => name).join(', ')}
   --rounds N       rounds that count (5)
   --warm-up N      rounds before them that do not (1), in half the time
-  --seconds S      length of each measurement (4)
+  --seconds S      length of each measurement (3)
   --quick          one round of one second, no warm-up round
   --out FILE       write the report there; a full run writes bench/results.md without being told
   --json FILE      every single reading
@@ -68,8 +70,9 @@ export function parseOptions(args: readonly string[]): Options | { readonly help
     peers,
     rounds: parseNumber('rounds', values.rounds, quick ? 1 : 5, 1, 100),
     warmUpRounds: parseNumber('warm-up', values['warm-up'], quick ? 0 : 1, 0, 10),
-    seconds: parseNumber('seconds', values.seconds, quick ? 1 : 4, 0.2, 600),
-    out: values.out ?? (isFull ? 'bench/results.md' : undefined),
+    seconds: parseNumber('seconds', values.seconds, quick ? 1 : 3, 0.2, 600),
+    out: values.out,
+    isFull,
     json: values.json,
   };
 }

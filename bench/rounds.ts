@@ -1,6 +1,7 @@
 // The order of things: in each round every measurement, in each measurement every peer in turn, so that a machine that
 // slows down for a while slows all of them.
 
+import { killAllPrograms } from './host/program.ts';
 import type { Bench, Measure, Readings } from './measure/measure.ts';
 import type { Options } from './options.ts';
 import type { Peer } from './peers/peer.ts';
@@ -24,7 +25,7 @@ export function planSteps({ measures, rounds, warmUpRounds, seconds }: Options, 
     for (const measure of measures) {
       const fit = peers.filter((peer) => suits(measure, peer));
       // Another one goes first each time: whoever follows an idle machine has an advantage.
-      const turn = fit.length === 0 ? 0 : (round + rounds) % fit.length;
+      const turn = fit.length === 0 ? 0 : (round + warmUpRounds) % fit.length;
       for (const peer of [...fit.slice(turn), ...fit.slice(0, turn)]) {
         steps.push({ measure, peer, round, seconds: round > 0 ? seconds : seconds / 2 });
       }
@@ -41,25 +42,25 @@ export function expectedSeconds(steps: readonly Step[]): number {
   return steps.reduce((sum, { measure, seconds }) => sum + measure.expectedSeconds(seconds), 0);
 }
 
-/** Runs the steps; a failed run is an outcome too. Ends early, with what there is, once `interrupted` says so. */
+/** Runs the steps; a failed run is an outcome too. Ends early, with what there is, when `signal` aborts. */
 export async function runSteps(
   steps: readonly Step[],
   bench: Omit<Bench, 'seconds'>,
   progress: Progress,
-  interrupted: () => boolean,
+  signal: AbortSignal,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const { measure, peer, round, seconds } of steps) {
-    if (interrupted()) break;
+    if (signal.aborted) break;
     const expected = measure.expectedSeconds(seconds);
     progress.begin(round, measure.id, peer.name);
     const outcome = { measure: measure.id, peer: peer.name, round };
     try {
-      const readings = await within(measure.run(peer, { ...bench, seconds }), expected * 1000 + PATIENCE_MS);
+      const readings = await within(measure.run(peer, { ...bench, seconds }), expected * 1000 + PATIENCE_MS, signal);
       progress.end(expected, showReadings(measure, readings));
       if (round > 0) outcomes.push({ ...outcome, readings, failure: undefined });
     } catch (error) {
-      if (interrupted()) break;
+      if (signal.aborted) break;
       const failure = error instanceof Error ? error.message : String(error);
       progress.end(expected, `failed: ${failure}`);
       if (round > 0) outcomes.push({ ...outcome, readings: undefined, failure });
@@ -72,14 +73,24 @@ function showReadings({ metrics }: Measure, readings: Readings): string {
   return metrics.map(({ key, title, digits }) => `${readings[key]?.toFixed(digits)} ${title}`).join(', ');
 }
 
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no result after ${Math.round(ms / 1000)} s`)), ms);
+/** The work's result, or an error after `ms` or on a signal; the programs it started are then ended. */
+async function within<T>(work: Promise<T>, ms: number, signal: AbortSignal): Promise<T> {
+  let giveUp = (_why: string): void => {};
+  const cut = new Promise<never>((_, reject) => {
+    giveUp = (why) => {
+      killAllPrograms();
+      reject(new Error(why));
+    };
   });
+  const timer = setTimeout(() => giveUp(`no result after ${Math.round(ms / 1000)} s`), ms);
+  const onAbort = (): void => giveUp('interrupted');
+  signal.addEventListener('abort', onAbort);
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, cut]);
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    // After a cut the work fails too, once it notices; nobody waits for that.
+    work.catch(() => {});
   }
 }

@@ -30,9 +30,7 @@ export async function rerunInside(entry: string, args: readonly string[]): Promi
   const child = spawn('unshare', [...unshare, '--', process.execPath, entry, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
-  // ^C reaches the whole foreground group, so the child has it already; this process only has to wait.
-  process.on('SIGINT', () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   try {
     return await new Promise((resolve, reject) => {
       child.once('error', reject);

@@ -47,7 +47,9 @@ export function warmUpSeconds(seconds: number): number {
 /** The server's port for a transport: TCP, or MPTCP where the far side is to speak it. */
 export function serverPort(server: LoadThread, peer: Peer, transport: Transport): number {
   const mptcp = transport === 'mptcp-server' || (transport === 'mptcp-client' && peer.name === 'direct');
-  return server.ports[mptcp ? 1 : 0] as number;
+  const port = server.ports[mptcp ? 1 : 0] as number;
+  if (port === 0) throw new Error('this kernel has no MPTCP, or net.mptcp.enabled is 0');
+  return port;
 }
 
 /** Starts a peer for one run and stops it whatever happens. */

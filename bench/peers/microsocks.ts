@@ -2,14 +2,15 @@
 
 import { Program } from '../host/program.ts';
 import type { Peer } from './peer.ts';
-import { versionOf } from './version.ts';
+import { packageVersion, versionOf } from './version.ts';
 
 export const microsocks: Peer = {
   name: 'microsocks',
   about: 'as installed; one thread a connection',
   entries: ['socks'],
   mptcp: true,
-  version: () => versionOf('dpkg-query', ['-W', '-f', '${Version}\\n', 'microsocks']),
+  // It does not tell its version itself.
+  version: () => (versionOf('microsocks', ['-h']) === undefined ? undefined : packageVersion('microsocks')),
   launch: ({ port, directory, transport }) =>
     new Program('microsocks', ['-i', '127.0.0.1', '-p', String(port)], {
       cwd: directory,

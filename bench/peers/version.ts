@@ -9,3 +9,8 @@ export function versionOf(command: string, args: readonly string[]): string | un
   const lines = `${stdout}\n${stderr}`.split('\n');
   return /\d+\.\d+[\w.+~-]*/.exec(lines.find((line) => /\d\.\d/.test(line)) ?? '')?.[0] ?? 'unknown version';
 }
+
+/** What Debian's package manager says of a package; `unknown version` where there is no such manager. */
+export function packageVersion(name: string): string {
+  return versionOf('dpkg-query', ['-W', name]) ?? 'unknown version';
+}

@@ -59,7 +59,11 @@ function renderMeasure(
   const head = ['', ...titles, ...titles.map((title) => `ratio: ${title}`)];
   const failed = peers.flatMap(({ name }) => {
     const failures = results.failures(measure.id, name);
-    return failures.length === 0 ? [] : [`${name} failed in ${failures.length} rounds: ${oneLine(failures[0] ?? '')}`];
+    return failures.length === 0
+      ? []
+      : [
+          `${name} failed in ${failures.length} ${failures.length === 1 ? 'round' : 'rounds'}: ${oneLine(failures[0] ?? '')}`,
+        ];
   });
   const notes = failed.length === 0 ? '' : `\n\n${failed.join('\n')}`;
   return `| ${head.join(' | ')} |\n|${head.map(() => '---|').join('')}\n${rows.join('\n')}${notes}`;

@@ -37,13 +37,8 @@ export class Results {
 
   /** Subject ÷ peer, round by round, so that what slows the machine for a while slows both. */
   ratio(measure: string, peer: string, metric: string): Spread | undefined {
-    return this.ratioAcross(measure, measure, peer, metric);
-  }
-
-  /** The same where the peer ran under another measurement's name. */
-  ratioAcross(measure: string, peerMeasure: string, peer: string, metric: string): Spread | undefined {
     const subjects = this.#byRound(measure, SUBJECT, metric);
-    const others = this.#byRound(peerMeasure, peer, metric);
+    const others = this.#byRound(measure, peer, metric);
     const ratios = [...subjects].flatMap(([round, value]) => {
       const other = others.get(round);
       return other === undefined || other === 0 ? [] : [value / other];
