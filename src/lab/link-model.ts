@@ -103,14 +103,22 @@ export class LinkModel {
     return Math.min(leaves, arrives);
   }
 
-  /** Frames already past the line keep their times; the frame on the line starts afresh. */
+  /** Frames past the line keep their times; what is left of the one on the line goes on at the new rate. */
   configure(settings: DirectionSettings, now: number): void {
     this.#advance(now);
-    if (settings.trace !== this.#settings.trace) this.#traceStart = -1;
-    this.#settings = settings;
+    const before = this.#settings;
+    const usPerByteBefore = this.#usPerByte;
+    const traceKept = sameTrace(settings.trace, before.trace);
+    if (!traceKept) this.#traceStart = -1;
+    this.#settings = traceKept ? { ...settings, trace: before.trace } : settings;
     this.#loss = settings.loss;
     this.#apply();
-    if (this.queuedFrames > 0) this.#headDone = this.#finish(this.#queueSizes[this.#queueHead]!, now);
+    if (this.queuedFrames === 0) return;
+    if (traceKept && settings.rate === before.rate) return;
+    const bytes = this.#queueSizes[this.#queueHead]!;
+    const steady = settings.trace === undefined && before.trace === undefined && usPerByteBefore > 0;
+    const bytesLeft = steady ? Math.min(bytes, (this.#headDone - now) / usPerByteBefore) : bytes;
+    this.#headDone = steady ? now + bytesLeft * this.#usPerByte : this.#finish(bytes, now);
   }
 
   /** While silent, every frame offered vanishes; those under way still arrive. */
@@ -217,4 +225,10 @@ export class LinkModel {
     if (this.#random() < change) this.#inBadState = !this.#inBadState;
     return this.#random() < (this.#inBadState ? loss.lossBad : loss.lossGood);
   }
+}
+
+/** By value: settings come from another thread, as copies. */
+function sameTrace(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((time, i) => time === b[i]);
 }
