@@ -25,7 +25,11 @@ const EPOLL_CTL_MOD = 3;
 const EPOLL_CLOEXEC = 0o2000000;
 
 /** struct epoll_event: u32 events, u64 data; packed on x86-64 only (EPOLL_PACKED in include/uapi/linux/eventpoll.h). */
-export const EPOLL_EVENT = arch === 'x64' ? { size: 12, data: 4 } : { size: 16, data: 8 };
+export function epollEventLayout(architecture: string): { readonly size: number; readonly data: number } {
+  return architecture === 'x64' ? { size: 12, data: 4 } : { size: 16, data: 8 };
+}
+
+const EPOLL_EVENT = epollEventLayout(arch);
 
 /**
  * One epoll instance and its buffer of events. Owns its descriptor. Each watched descriptor carries a 32-bit tag by

@@ -6,6 +6,9 @@ import { getSystemErrorMap } from 'node:util';
 export const Errno = constants.errno;
 
 const names = new Map<number, string>(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+// Of two names for one number, the one that errno(3) and strace(1) show.
+names.set(constants.errno.EAGAIN, 'EAGAIN');
+names.set(constants.errno.EOPNOTSUPP, 'EOPNOTSUPP');
 // Linux numbers that Node's table leaves out (include/uapi/asm-generic/errno.h).
 const more: readonly (readonly [number, string])[] = [
   [77, 'EBADFD'],
