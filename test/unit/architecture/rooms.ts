@@ -3,7 +3,17 @@
 
 const PURE = ['wire', 'handshake', 'multipath', 'routing', 'analysis', 'config'] as const;
 const ADAPTERS = ['ffi', 'socket', 'dataplane', 'netlink', 'shaping', 'flowlog'] as const;
-const SERVICES = ['proxy', 'paths', 'throttle', 'tunnel', 'controller', 'dashboard', 'report', 'lab'] as const;
+const SERVICES = [
+  'proxy',
+  'paths',
+  'throttle',
+  'tunnel',
+  'controller',
+  'dashboard',
+  'report',
+  'doctor',
+  'lab',
+] as const;
 
 export type Room = (typeof PURE)[number] | (typeof ADAPTERS)[number] | (typeof SERVICES)[number] | 'cli';
 
@@ -32,6 +42,7 @@ export const MAY_IMPORT: Readonly<Record<Room, readonly Room[]>> = {
   controller: [...PURE, ...BEHIND_FFI],
   dashboard: [...PURE, ...BEHIND_FFI],
   report: [...PURE, ...BEHIND_FFI],
+  doctor: [...PURE, ...BEHIND_FFI],
   lab: [...PURE, ...BEHIND_FFI],
   cli: [...PURE, ...BEHIND_FFI, ...SERVICES],
 };
