@@ -210,6 +210,7 @@ class DataThread implements Timed {
       mptcp: 'not-asked',
       handshake: undefined,
       onClosed: () => this.#onFlowClosed(),
+      onBroken: (fd) => this.#post({ kind: 'broken', id, fd }),
       onDialed: (failure, detail) => this.#post({ kind: 'dialed', id, failure, detail }),
     });
     flow.connectTo(destination, user);

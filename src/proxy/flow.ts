@@ -36,6 +36,8 @@ export interface FlowOrigin {
   readonly handshake: InboundHandshake | undefined;
   /** Called when the flow is over, once; `handedOver`: its descriptor lives on. */
   readonly onClosed: (handedOver: boolean) => void;
+  /** Takes the client's descriptor of a stream that broke off, for a client to whom a reset cannot be sent. */
+  readonly onBroken?: (fd: number) => void;
   /** Told how the dialing went, for a flow that somebody else asked for. */
   readonly onDialed?: (failure: ConnectFailure | undefined, detail: string | undefined) => void;
 }
@@ -305,10 +307,10 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
     this.#end = end;
     this.#detail = detail;
     const { counters } = this.#context;
-    const reset = end === 'client-reset' || end === 'server-reset' || end === 'shutdown' || end.endsWith('-timeout');
     if (end.endsWith('-reset')) counters.add('resets');
     if (end.endsWith('-timeout') || end === 'timed-out') counters.add('timeouts');
-    this.#close(reset && this.#relay !== undefined);
+    // A stream that did not end in order must not look as if it had.
+    this.#close(end !== 'done' && this.#relay !== undefined);
   }
 
   #close(reset: boolean): void {
@@ -317,10 +319,11 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
       this.#dial?.cancel();
       this.#context.main.forget(this.#question);
       this.#relay?.stop();
-      for (const connection of [this.#client, this.#server]) {
-        if (reset) connection?.reset();
-        else connection?.close();
-      }
+      if (reset) this.#server?.reset();
+      else this.#server?.close();
+      if (!reset) this.#client.close();
+      else if (this.#origin.onBroken === undefined) this.#client.reset();
+      else this.#origin.onBroken(this.#client.detach());
       this.#leave();
     }
   }

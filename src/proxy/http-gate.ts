@@ -35,6 +35,8 @@ export class HttpGate {
   readonly #forward: HttpForward;
   /** Dials under way. Bounded by the forwarder's clients and their requests; each ends with the connect timeout. */
   readonly #dials = new Map<number, (dialed: Dialed) => void>();
+  /** Connections that were dialed, by the same ids, for as long as they are open. */
+  readonly #dialed = new Map<number, Socket>();
   #nextId = 1;
 
   constructor(options: HttpGateOptions) {
@@ -70,6 +72,17 @@ export class HttpGate {
     this.#dials.get(message.id)?.(message);
   }
 
+  /**
+   * The server's stream broke off. Between two unix sockets that would look like its end, and a response that is
+   * delimited by the end would pass for whole: so what has come is read to its end, which then is an error.
+   */
+  onBroken(id: number, fd: number): void {
+    const socket = this.#dialed.get(id);
+    socket?.removeAllListeners('end');
+    socket?.once('end', () => socket.destroy(new Error('the server broke the connection off')));
+    closeSocket(fd);
+  }
+
   /** Lets current responses end. */
   drain(): void {
     this.#forward.drain();
@@ -101,7 +114,11 @@ export class HttpGate {
       this.#dials.set(id, ({ failure, detail }) => {
         this.#dials.delete(id);
         signal.removeEventListener('abort', onAbort);
-        if (failure === undefined) return resolve(socket);
+        if (failure === undefined) {
+          this.#dialed.set(id, socket);
+          socket.once('close', () => this.#dialed.delete(id));
+          return resolve(socket);
+        }
         socket.destroy();
         reject(new DialError(failure, detail ?? failure));
       });

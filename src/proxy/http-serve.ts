@@ -5,19 +5,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import type { HttpFailure } from '../handshake/http-failure.ts';
 import type { ConnectFailure, HandshakeEnd } from '../handshake/inbound.ts';
+import { parseBasicCredentials } from '../wire/basic-auth.ts';
 import { type Destination, parseHostPort } from '../wire/destination.ts';
 import { type ClientConnection, type Dial, dialFor } from './http-client-connection.ts';
 import { askServer, type Exchange, type ExchangeOptions, hasBody, sendResponse } from './http-exchange.ts';
-import { DialError, ExchangeFailure, type HttpFailure, httpFailureOf } from './http-failure.ts';
+import { DialError, ExchangeFailure, httpFailureOf } from './http-failure.ts';
 import { countVia, interimHeaders, listed } from './http-hop-headers.ts';
 import { parseTarget } from './http-target.ts';
 import { joinSockets, resetClient } from './http-tunnel.ts';
 
 /** How often a request may come by: two of us in a row have the same name unless told otherwise. */
 const VIA_MAX = 4;
-/** A name and a password are at most 255 octets each in SOCKS; HTTP shall take no more than a few times that. */
-const CREDENTIALS_LENGTH_MAX = 4096;
 
 /** A CONNECT request on a connection that had been handed over for an earlier request. Everything is the receiver's. */
 export interface ConnectRequest {
@@ -207,7 +207,7 @@ async function checkCredentials(
     return { ...refusal, text: 'This proxy needs a name and a password.', reason: 'auth-required' };
   }
   if (connection.credentials === field) return undefined;
-  const credentials = parseBasic(field);
+  const credentials = parseBasicCredentials(field);
   const ok =
     credentials !== undefined &&
     (await options.authenticate(connection.inbound, credentials.name, credentials.password));
@@ -221,15 +221,6 @@ async function checkCredentials(
   connection.user = credentials.name;
   connection.credentials = field;
   return undefined;
-}
-
-/** RFC 7617 §2. */
-function parseBasic(field: string): { name: string; password: string } | undefined {
-  const match = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(field.trim());
-  if (!match || field.length > CREDENTIALS_LENGTH_MAX) return undefined;
-  const text = Buffer.from(match[1] ?? '', 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  return colon < 0 ? undefined : { name: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
 /** RFC 9110 §7.6.2: only these two methods count hops. */

@@ -86,6 +86,8 @@ export type FromThread =
       readonly failure: ConnectFailure | undefined;
       readonly detail: string | undefined;
     }
+  /** A dialed connection broke off. `fd`, the main thread's, is the far end of the pair: all that came is in it. */
+  | { readonly kind: 'broken'; readonly id: number; readonly fd: number }
   | { readonly kind: 'flows'; readonly id: number; readonly flows: readonly FlowStatus[] }
   | { readonly kind: 'log'; readonly level: 'warn' | 'error'; readonly code: string; readonly message: string }
   | { readonly kind: 'drained' /** Connections that had to be cut. */; readonly cut: number };

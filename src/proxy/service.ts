@@ -160,6 +160,8 @@ export class ProxyService {
         return this.#gate.take(message);
       case 'dialed':
         return this.#gate.onDialed(message);
+      case 'broken':
+        return this.#gate.onBroken(message.id, message.fd);
       case 'flows':
         this.#lists.get(message.id)?.(message.flows);
         return;
