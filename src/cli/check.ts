@@ -5,7 +5,6 @@ import { availableParallelism } from 'node:os';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { type Fault, formatFault } from '../config/fault.ts';
-import { parseConfig } from '../config/parse.ts';
 import { defaultAdminPath } from './admin-client.ts';
 
 const EXAMPLES = `
@@ -45,6 +44,7 @@ async function faultsOf(file: string): Promise<readonly Fault[]> {
     return [{ file: fileName, line: 0, column: 0, key: '', message, hint: 'name a YAML file that you may read' }];
   }
   const defaults = { workers: availableParallelism(), admin: defaultAdminPath() };
+  const { parseConfig } = await import('../config/parse.ts');
   const parsed = parseConfig(content, { fileName, defaults });
   return 'faults' in parsed ? parsed.faults : [];
 }

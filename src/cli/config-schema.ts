@@ -1,7 +1,6 @@
 // anabranch config schema: the JSON Schema of the configuration file, for editors and generators.
 
 import type { Command } from 'commander';
-import { configJsonSchema } from '../config/schema.ts';
 
 const EXAMPLES = `
 Examples:
@@ -15,5 +14,8 @@ export function register(program: Command): void {
     .command('schema')
     .description('print its JSON Schema (draft 2020-12)')
     .addHelpText('after', EXAMPLES)
-    .action(() => console.log(JSON.stringify(configJsonSchema(), null, 2)));
+    .action(async () => {
+      const { configJsonSchema } = await import('../config/schema.ts');
+      console.log(JSON.stringify(configJsonSchema(), null, 2));
+    });
 }

@@ -1,10 +1,7 @@
 // anabranch doctor [HOST:PORT]: is this machine fit for MPTCP over all its paths, and if not, what mends it?
 
 import type { Command } from 'commander';
-import { gatherFacts } from '../doctor/gather.ts';
-import { probeHost } from '../doctor/probe.ts';
 import type { Level, Verdict } from '../doctor/verdict.ts';
-import { judge } from '../doctor/verdicts.ts';
 import { parseHostPort } from '../wire/destination.ts';
 import { CliError } from './cli-error.ts';
 
@@ -31,6 +28,11 @@ async function doctor(targetText: string | undefined, json: boolean): Promise<vo
   if (targetText !== undefined && target === undefined) {
     throw new CliError(`not HOST:PORT: ${targetText} (as in gw.example.net:1080 or [2001:db8::1]:1080)`, 2);
   }
+  const [{ gatherFacts }, { probeHost }, { judge }] = await Promise.all([
+    import('../doctor/gather.ts'),
+    import('../doctor/probe.ts'),
+    import('../doctor/verdicts.ts'),
+  ]);
   const verdicts = judge(await gatherFacts(target === undefined ? {} : { target, probe: probeHost }));
   const failed = verdicts.some(({ level }) => level === 'fail');
   if (json) process.stdout.write(`${JSON.stringify({ ok: !failed, verdicts }, null, 2)}\n`);

@@ -1,30 +1,11 @@
-// `anabranch run`: the proxy itself. Joins configuration, service, flow log, admin API and signals.
+// `anabranch run`: the proxy itself. What it takes to run is loaded only here, so that the other commands start at once.
 
 import type { Command } from 'commander';
-import type { Config } from '../config/config.ts';
-import { raiseOpenFiles } from '../dataplane/open-files.ts';
-import { JsonLinesSink } from '../flowlog/json-lines.ts';
-import { type Admin, AdminSocketError, openAdmin } from '../proxy/admin.ts';
-import type { FlowSink } from '../proxy/flow-record.ts';
-import type { Log } from '../proxy/log.ts';
-import { ProxyService } from '../proxy/service.ts';
-import { formatHostPort } from '../wire/destination.ts';
-import { defaultAdminPath } from './admin-client.ts';
-import { CliError } from './cli-error.ts';
-import { addConfigOptions, type ConfigSource, createConfigSource, type RunFlags } from './config-source.ts';
-import { dropRoot } from './drop-root.ts';
-import { createLogger } from './logger.ts';
-import { createNotifier, type Notifier } from './notifier.ts';
-import { VERSION } from './version.ts';
-
-/** A data-plane thread that has not gone round for so long hangs. */
-const HANG_MS = 5_000;
-/** npm and the terminal both pass on one ^C: what comes this soon after is the same one. */
-const SAME_SIGNAL_MS = 500;
+import { addConfigOptions, type RunFlags } from './config-options.ts';
 
 export function register(program: Command): void {
   const command = program
-    .command('run', { isDefault: true })
+    .command('run')
     .summary('run the proxy')
     .description(
       'Runs the proxy until it is told to stop: SIGTERM or ^C lets live connections end (for timeouts.drain), a second ' +
@@ -42,150 +23,10 @@ export function register(program: Command): void {
         '4 stopped with connections cut.\n',
     )
     .action(async (file: string | undefined, flags: RunFlags) => {
-      process.exitCode = await run(createConfigSource(file, flags));
+      const [{ createConfigSource }, { runProxy }] = await Promise.all([
+        import('./config-source.ts'),
+        import('./proxy-process.ts'),
+      ]);
+      process.exitCode = await runProxy(createConfigSource(file, flags));
     });
-}
-
-async function run(source: ConfigSource): Promise<number> {
-  const log = createLogger();
-  const config = await source.read();
-  const notifier = createNotifier();
-  raiseOpenFiles();
-  const sink = await openSink(config, log);
-  let end: (exitCode: number) => void = () => {};
-  const ended = new Promise<number>((resolve) => {
-    end = resolve;
-  });
-  const service = await startService(config, log, sink, (error) => {
-    log.error('thread-crashed', error.message);
-    end(1);
-  });
-  for (const { inbound, type, local, isMptcp } of service.inbounds) {
-    const where = formatHostPort(local.address, local.port);
-    log.info('listening', `${type} on ${where}, ${isMptcp ? 'MPTCP and TCP' : 'TCP'}`, { inbound });
-  }
-  const reload = () => reloadFrom(source, service, sink, log, notifier);
-  const admin = await openAdminFor(config, service, reload, log);
-  if (config.user !== undefined) dropRoot(config.user, log);
-  handleSignals(service, reload, log, notifier, end);
-  notifier.say('READY=1');
-  notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
-  const exitCode = await ended;
-  notifier.close();
-  admin?.close();
-  // Whatever is left (a crashed thread's siblings) must not keep the process.
-  setTimeout(() => process.exit(exitCode), 1_000).unref();
-  return exitCode;
-}
-
-async function openSink(config: Config, log: Log): Promise<FlowSink & { reopen?: () => Promise<void> }> {
-  if (config.log.kind === 'off') return { write() {}, close: () => Promise.resolve() };
-  const path = config.log.kind === 'file' ? config.log.path : undefined;
-  const onTrouble = (message: string, dropped: number) => log.warn('flow-log', message, { dropped });
-  try {
-    return await JsonLinesSink.open({ path, onTrouble });
-  } catch (error) {
-    throw new CliError(`the flow log cannot be opened: ${messageOf(error)}`, 3);
-  }
-}
-
-async function startService(
-  config: Config,
-  log: Log,
-  sink: FlowSink,
-  onCrash: (error: Error) => void,
-): Promise<ProxyService> {
-  try {
-    return await ProxyService.start(config, { log, sink, onCrash });
-  } catch (error) {
-    throw new CliError(explainListen(error), 3);
-  }
-}
-
-async function openAdminFor(
-  config: Config,
-  service: ProxyService,
-  reload: () => Promise<readonly string[]>,
-  log: Log,
-): Promise<Admin | undefined> {
-  if (config.admin === undefined) return undefined;
-  const options = { service, reload, version: VERSION };
-  try {
-    return await openAdmin(config.admin, options);
-  } catch (error) {
-    if (config.admin !== defaultAdminPath()) throw new CliError(`admin socket: ${messageOf(error)}`, 3);
-    if (!(error instanceof AdminSocketError)) {
-      log.warn('admin', `status and reload are not available: ${messageOf(error)}`);
-      return undefined;
-    }
-    const own = config.admin.replace(/\.sock$/, `-${process.pid}.sock`);
-    log.info('admin', `another anabranch has ${config.admin}; this one answers at ${own}`);
-    return openAdmin(own, options);
-  }
-}
-
-async function reloadFrom(
-  source: ConfigSource,
-  service: ProxyService,
-  sink: { reopen?: () => Promise<void> },
-  log: Log,
-  notifier: Notifier,
-): Promise<readonly string[]> {
-  notifier.say('RELOADING=1');
-  try {
-    const fixed = service.reload(await source.read());
-    await sink.reopen?.();
-    const notes = fixed.map((key) => `\`${key}\` changes only with a restart`);
-    log.info('reloaded', ['the configuration was read again', ...notes].join('; '));
-    return notes;
-  } catch (error) {
-    const message = error instanceof CliError ? error.message : explainListen(error);
-    log.error('reload-failed', `the old configuration stays: ${message}`);
-    throw new CliError(message, 2);
-  } finally {
-    notifier.say('READY=1');
-  }
-}
-
-function handleSignals(
-  service: ProxyService,
-  reload: () => Promise<unknown>,
-  log: Log,
-  notifier: Notifier,
-  onStopped: (exitCode: number) => void,
-): void {
-  let stoppingSince = 0;
-  let cut = false;
-  const stop = (signal: string) => {
-    const now = performance.now();
-    if (stoppingSince !== 0) {
-      if (now - stoppingSince < SAME_SIGNAL_MS || cut) return;
-      cut = true;
-      log.warn('cutting', `${signal} again: live connections are cut`);
-      return service.cut();
-    }
-    stoppingSince = now;
-    const { drain } = service.config.timeouts;
-    const { active } = service.counters();
-    log.info('stopping', `${signal}: ${active} live connections may take ${drain / 1000} s to end`);
-    notifier.say('STOPPING=1');
-    void service.stop(drain).then((cutCount) => onStopped(cutCount > 0 ? 4 : 0));
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  // A failed reload has been logged; there is nobody else to tell.
-  process.on('SIGHUP', () => void reload().catch(() => {}));
-}
-
-function explainListen(error: unknown): string {
-  const { code, message } = error as { code?: string; message?: string };
-  if (code === 'EADDRINUSE') return `${message}: another program listens there; stop it, or choose another address`;
-  if (code === 'EACCES') return `${message}: ports below 1024 need root or CAP_NET_BIND_SERVICE`;
-  if (code === 'EADDRNOTAVAIL') return `${message}: this machine has no such address`;
-  if (code === 'ENOENT') return `${message}: see /proc/sys/net/ipv4/tcp_available_congestion_control`;
-  return message ?? String(error);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -108,6 +108,8 @@ test('wrong usage ends with 2 and says where help is', () => {
     [['check', '--jsn', 'f'], /^anabranch: unknown option '--jsn'\n\(Did you mean --json\?\)\n/],
     [['check', 'a', 'b'], /^anabranch: too many arguments/],
     [['run', '--liste', '1'], /^anabranch: unknown option '--liste'\n\(Did you mean --listen\?\)\n/],
+    [['rnu'], /^anabranch: unknown command 'rnu'\n\(Did you mean run\?\)\n/],
+    [['--listen', '127.0.0.1:1080'], /^anabranch: unknown option '--listen'\n/],
     [['config', 'shema'], /^anabranch: unknown command 'shema'\n\(Did you mean schema\?\)\n/],
   ];
   for (const [args, expected] of table) {
@@ -117,6 +119,12 @@ test('wrong usage ends with 2 and says where help is', () => {
     assert.match(err, /see --help for usage and examples\n$/);
     assert.ok(!err.includes('    at '), 'no stack trace');
   }
+});
+
+test('without a command it shows the commands, and does nothing', () => {
+  const { code, out, err } = anabranch([]);
+  assert.deepEqual([code, out], [2, '']);
+  assert.match(err, /^Usage: anabranch \[options\] \[command\]\n/);
 });
 
 test('a reader that stops early is no error', () => {
