@@ -2,6 +2,7 @@
 // interface's offloads, by the ioctls that ethtool uses.
 
 import { close } from './descriptors.ts';
+import { interfaceIndex } from './interfaces.ts';
 import { declare, lastErrno } from './library.ts';
 import { LinuxError, orThrow } from './linux-error.ts';
 import { NativeBuffer } from './native-buffer.ts';
@@ -9,7 +10,6 @@ import { bind, setsockopt, socket } from './sockets.ts';
 
 const c = {
   ioctl: declare('int ioctl(int fd, unsigned long request, uintptr_t argument)'),
-  ifNameToIndex: declare('unsigned int if_nametoindex(const char *name)'),
   recvmmsg: declare('int recvmmsg(int fd, uintptr_t messages, unsigned int count, int flags, uintptr_t timeout)'),
   sendmmsg: declare('int sendmmsg(int fd, uintptr_t messages, unsigned int count, int flags)'),
 };
@@ -35,8 +35,7 @@ const MSG_TRUNC = 0x20;
  * overhead per frame). Throws a LinuxError.
  */
 export function openPacketSocket(name: string, receiveBytes: number): number {
-  const index = c.ifNameToIndex(name);
-  if (index === 0) throw new LinuxError(lastErrno(), 'if_nametoindex', name);
+  const index = orThrow(interfaceIndex(name), 'if_nametoindex', name);
   // Protocol 0: nothing is queued before the socket is bound to its interface.
   const fd = orThrow(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC_NONBLOCK, 0), 'socket', 'AF_PACKET');
   try {

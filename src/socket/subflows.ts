@@ -6,6 +6,7 @@ import { getsockopt } from '../ffi/sockets.ts';
 import type { Endpoint } from '../wire/destination.ts';
 import * as k from './constants.ts';
 import { readSockaddr, SOCKADDR_STORAGE } from './sockaddr.ts';
+import { SubflowDiagnostics } from './subflow-diag.ts';
 
 /** A TCP connection or one subflow, at one moment. Bytes are payload, acknowledged (sent) or received in all. */
 export interface SubflowSample {
@@ -21,7 +22,7 @@ export interface SubflowSample {
   readonly retransmits: number;
   /** In segments. */
   readonly congestionWindow: number;
-  /** Carries data only when no other subflow can; `undefined` where the kernel does not tell. */
+  /** Carries data only when no other subflow can; `undefined` for TCP, and where the kernel does not tell. */
   readonly backup: boolean | undefined;
 }
 
@@ -29,10 +30,10 @@ export interface SubflowSample {
 export interface MptcpSample {
   /** Local token; joins this connection with netlink events and socket diagnostics. */
   readonly token: number;
-  /** MPTCP was agreed on and given up. */
-  readonly fellBack: boolean;
   /** Data sent and not yet acknowledged at the MPTCP level, bytes. */
   readonly unacked: number;
+  /** Sequence number up to which what was sent is acknowledged at the MPTCP level: it stands still without progress. */
+  readonly acknowledged: bigint;
   /** Milliseconds since the last acknowledgement came in; −1 when the kernel (< 6.10) does not tell. */
   readonly lastAckMs: number;
   readonly subflows: readonly SubflowSample[];
@@ -46,7 +47,6 @@ const TCP_INFO_SIZE = 280;
 const SUBFLOW_ADDRS_SIZE = 2 * SOCKADDR_STORAGE;
 const SUBFLOW_INFO_SIZE = 8 + SUBFLOW_ADDRS_SIZE;
 const SUBFLOW_DATA_HEADER = 16;
-const FLAG_FALLBACK = 1;
 
 const full = new NativeBuffer(FULL_HEADER + MPTCP_INFO_SIZE);
 const infos = new NativeBuffer(SUBFLOWS_MAX * SUBFLOW_INFO_SIZE);
@@ -56,12 +56,14 @@ const listed = new NativeBuffer(SUBFLOW_DATA_HEADER + SUBFLOWS_MAX * TCP_INFO_SI
 const oneTcpInfo = new NativeBuffer(TCP_INFO_SIZE);
 const length = new NativeBuffer(4);
 
+const diagnostics = new SubflowDiagnostics();
+
 let hasFullInfo = true;
 
 const ENOPROTOOPT = 92;
 const EOPNOTSUPP = 95;
 
-/** A snapshot of an MPTCP socket; `undefined` when it is none, or fell back before it stood. */
+/** A snapshot of an MPTCP socket; `undefined` when it is none, or has fallen back to TCP (see `staysMptcp`). */
 export function sampleMptcp(fd: number): MptcpSample | undefined {
   if (hasFullInfo) {
     const sample = sampleFull(fd);
@@ -69,9 +71,18 @@ export function sampleMptcp(fd: number): MptcpSample | undefined {
     // Before 6.5 the option is unknown; after a fallback it is refused as well, but then MPTCP_INFO is too.
     if (sample !== -EOPNOTSUPP && sample !== -ENOPROTOOPT) return undefined;
   }
+  const sample = sampleMptcpInParts(fd);
+  if (sample !== undefined) hasFullInfo = false;
+  return sample;
+}
+
+/**
+ * The same for kernels before 6.5. They do not number the subflows, and tell figures and addresses by two calls: a
+ * subflow that comes or goes in between may mix up two of them for this once.
+ */
+export function sampleMptcpInParts(fd: number): MptcpSample | undefined {
   info.bytes.fill(0);
   if (getsockopt(fd, k.SOL_MPTCP, k.MPTCP_INFO, info, length) < 0) return undefined;
-  hasFullInfo = false;
   return readInfo(info.view, 0, sampleListed(fd));
 }
 
@@ -91,7 +102,8 @@ function sampleFull(fd: number): MptcpSample | number {
   for (let i = 0; i < count; i++) {
     const at = i * SUBFLOW_INFO_SIZE;
     const id = infos.view.getUint32(at, true);
-    subflows.push(readTcpInfo(tcpInfos.view, i * TCP_INFO_SIZE, id, infos, at + 8));
+    const [local, remote] = readAddresses(infos, at + 8);
+    subflows.push(readTcpInfo(tcpInfos.view, i * TCP_INFO_SIZE, id, local, remote));
   }
   return readInfo(view, FULL_HEADER, subflows);
 }
@@ -104,7 +116,8 @@ function sampleListed(fd: number): SubflowSample[] {
   const subflows: SubflowSample[] = [];
   for (let i = 0; i < count; i++) {
     const at = SUBFLOW_DATA_HEADER + i * SUBFLOW_ADDRS_SIZE;
-    subflows.push(readTcpInfo(tcpView, i * TCP_INFO_SIZE, 0, listed, at));
+    const [local, remote] = readAddresses(listed, at);
+    subflows.push(readTcpInfo(tcpView, i * TCP_INFO_SIZE, 0, local, remote));
   }
   return subflows;
 }
@@ -118,26 +131,41 @@ function readListed(fd: number, option: number, size: number): number {
   return got < SUBFLOW_DATA_HEADER ? 0 : Math.floor((got - SUBFLOW_DATA_HEADER) / size);
 }
 
-function readInfo(view: DataView, at: number, subflows: SubflowSample[]): MptcpSample {
+function readInfo(view: DataView, at: number, subflows: readonly SubflowSample[]): MptcpSample {
+  const token = view.getUint32(at + 12, true);
   const writeSequence = view.getBigUint64(at + 16, true);
-  const unacknowledged = view.getBigUint64(at + 24, true);
+  const acknowledged = view.getBigUint64(at + 24, true);
   // Only kernels from 6.10 on fill the times; they are zero together on older ones.
   const tellsTimes = view.getUint32(at + 84, true) + view.getUint32(at + 88, true) + view.getUint32(at + 92, true) > 0;
   return {
-    token: view.getUint32(at + 12, true),
-    fellBack: (view.getUint32(at + 8, true) & FLAG_FALLBACK) !== 0,
-    unacked: Number(BigInt.asUintN(64, writeSequence - unacknowledged)),
+    token,
+    unacked: Number(BigInt.asUintN(64, writeSequence - acknowledged)),
+    acknowledged,
     lastAckMs: tellsTimes ? view.getUint32(at + 92, true) : -1,
-    subflows,
+    subflows: subflows.map((subflow) => ({ ...subflow, backup: isBackup(subflow, token) })),
   };
 }
 
-function readTcpInfo(view: DataView, at: number, id: number, addresses: NativeBuffer, where: number): SubflowSample {
+function isBackup({ local, remote }: SubflowSample, token: number): boolean | undefined {
+  const found = diagnostics.look(local, remote);
+  if (found === undefined || (found.token !== undefined && found.token !== token)) return undefined;
+  return found.backup;
+}
+
+function readAddresses(buffer: NativeBuffer, at: number): readonly [Endpoint, Endpoint] {
+  return [readSockaddr(buffer, at), readSockaddr(buffer, at + SOCKADDR_STORAGE)];
+}
+
+/** struct tcp_info */
+function readTcpInfo(view: DataView, at: number, id: number, local: Endpoint, remote: Endpoint): SubflowSample {
+  // The kernel counts SYN and FIN as acknowledged bytes; of what was sent, neither is part.
+  const acked = Number(view.getBigUint64(at + 120, true));
+  const sentOnce = Number(view.getBigUint64(at + 200, true)) - Number(view.getBigUint64(at + 208, true));
   return {
     id,
-    local: readSockaddr(addresses, where),
-    remote: readSockaddr(addresses, where + SOCKADDR_STORAGE),
-    bytesSent: Number(view.getBigUint64(at + 120, true)),
+    local,
+    remote,
+    bytesSent: Math.min(acked, sentOnce),
     bytesReceived: Number(view.getBigUint64(at + 128, true)),
     rttUs: view.getUint32(at + 68, true),
     retransmits: view.getUint32(at + 100, true),
@@ -150,16 +178,5 @@ function readTcpInfo(view: DataView, at: number, id: number, addresses: NativeBu
 export function sampleTcp(fd: number, local: Endpoint, remote: Endpoint): SubflowSample | undefined {
   oneTcpInfo.bytes.fill(0);
   if (getsockopt(fd, k.SOL_TCP, k.TCP_INFO, oneTcpInfo, length) < 0) return undefined;
-  const { view } = oneTcpInfo;
-  return {
-    id: 0,
-    local,
-    remote,
-    bytesSent: Number(view.getBigUint64(120, true)),
-    bytesReceived: Number(view.getBigUint64(128, true)),
-    rttUs: view.getUint32(68, true),
-    retransmits: view.getUint32(100, true),
-    congestionWindow: view.getUint32(80, true),
-    backup: undefined,
-  };
+  return readTcpInfo(oneTcpInfo.view, 0, 0, local, remote);
 }
