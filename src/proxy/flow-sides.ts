@@ -2,8 +2,8 @@
 
 import type { Connection } from '../dataplane/connection.ts';
 import { localEndpoint } from '../socket/connect.ts';
-import type { MptcpState } from '../socket/mptcp.ts';
-import { type SubflowSample, sampleMptcp, sampleTcp } from '../socket/subflows.ts';
+import { type MptcpState, staysMptcp } from '../socket/mptcp.ts';
+import { type MptcpSample, type SubflowSample, sampleMptcp, sampleTcp } from '../socket/subflows.ts';
 import type { Endpoint } from '../wire/destination.ts';
 import type { SideRecord } from './flow-record.ts';
 import { SubflowLog } from './subflow-log.ts';
@@ -15,6 +15,8 @@ class Side {
   #log: SubflowLog | undefined;
   /** MPTCP refuses TCP_USER_TIMEOUT; this is the same, as of the last sample. */
   silent = false;
+  /** Sent data has been waiting for its acknowledgement, at this sequence number, since this time. */
+  #stuck: { readonly at: bigint; readonly since: number } | undefined;
   #local: Endpoint | undefined;
   readonly #userTimeout: number;
 
@@ -26,14 +28,17 @@ class Side {
   }
 
   /** Call only while the connection is open. */
-  sample(): void {
+  sample(now: number): void {
     const { fd } = this.connection;
     if (this.mptcp === 'mptcp') {
       const sample = sampleMptcp(fd);
-      if (sample === undefined) return;
-      if (sample.fellBack) this.mptcp = 'fell-back';
-      this.silent = this.#userTimeout > 0 && sample.unacked > 0 && sample.lastAckMs > this.#userTimeout;
-      return this.#keep(sample.subflows);
+      if (sample !== undefined) {
+        this.#watch(sample, now);
+        return this.#keep(sample.subflows);
+      }
+      if (staysMptcp(fd)) return;
+      this.mptcp = 'fell-back';
+      this.silent = false;
     }
     this.#local ??= localEndpoint(fd);
     const sample = sampleTcp(fd, this.#local, this.remote);
@@ -42,6 +47,15 @@ class Side {
 
   record(): SideRecord {
     return { mptcp: this.mptcp, subflows: this.#log?.subflows() ?? [] };
+  }
+
+  #watch({ unacked, acknowledged, lastAckMs }: MptcpSample, now: number): void {
+    if (unacked === 0) this.#stuck = undefined;
+    else if (this.#stuck?.at !== acknowledged) this.#stuck = { at: acknowledged, since: now };
+    const limit = this.#userTimeout;
+    // Both: after a pause the latest acknowledgement is old although nothing is amiss, and a peer whose window is full
+    // acknowledges nothing new although it is there.
+    this.silent = limit > 0 && lastAckMs > limit && this.#stuck !== undefined && now - this.#stuck.since > limit;
   }
 
   #keep(subflows: readonly SubflowSample[]): void {
@@ -76,10 +90,10 @@ export class FlowSides {
     return this.#client.silent || this.#server?.silent === true;
   }
 
-  /** Reads the kernel's figures. Call only while the connections are open. */
-  sample(): void {
-    this.#client.sample();
-    this.#server?.sample();
+  /** Reads the kernel's figures. Call only while the connections are open. `now` is the loop's. */
+  sample(now: number): void {
+    this.#client.sample(now);
+    this.#server?.sample(now);
   }
 
   records(): { readonly clientSide: SideRecord; readonly serverSide: SideRecord | undefined } {

@@ -169,13 +169,13 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
 
   /** Looks at what the kernel says of its MPTCP sides; ends the flow when a peer has been silent for too long. */
   watch(): void {
-    this.sides.sample();
+    this.sides.sample(this.#context.loop.now);
     if (this.sides.isSilent) this.#finish('peer-silent', undefined);
   }
 
   status(): FlowStatus {
     const { epoch, loop } = this.#context;
-    this.sides.sample();
+    this.sides.sample(loop.now);
     const { inbound, client } = this.#origin;
     return {
       id: this.id,
@@ -315,7 +315,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
 
   #close(reset: boolean): void {
     if (this.#context.flows.has(this)) {
-      if (this.#context.recording) this.sides.sample();
+      if (this.#context.recording) this.sides.sample(this.#context.loop.now);
       this.#dial?.cancel();
       this.#context.main.forget(this.#question);
       this.#relay?.stop();
