@@ -15,6 +15,12 @@ export interface SocketOptions {
   readonly interface?: string | undefined;
   /** Unsent bytes the kernel takes before the socket counts as full. */
   readonly notsentLowat?: number | undefined;
+  /**
+   * SO_RCVBUF and SO_SNDBUF in bytes, which the kernel doubles for its own needs and then no longer adapts. Beyond
+   * net.core.rmem_max and wmem_max only with CAP_NET_ADMIN; without it the kernel cuts them to that, silently.
+   */
+  readonly receiveBuffer?: number | undefined;
+  readonly sendBuffer?: number | undefined;
   /** Seconds of silence before keepalives; 0: none. Three unanswered ones, a third of this apart, end the connection. */
   readonly keepalive?: number | undefined;
   /**
@@ -84,6 +90,9 @@ export function applyOptions(fd: number, options: SocketOptions): void {
   if (options.interface !== undefined) {
     check(setText(fd, k.SOL_SOCKET, k.SO_BINDTODEVICE, options.interface), `interface ${options.interface}`);
   }
+  const { receiveBuffer, sendBuffer } = options;
+  if (receiveBuffer !== undefined) setBuffer(fd, k.SO_RCVBUFFORCE, k.SO_RCVBUF, receiveBuffer);
+  if (sendBuffer !== undefined) setBuffer(fd, k.SO_SNDBUFFORCE, k.SO_SNDBUF, sendBuffer);
   if (notsentLowat !== undefined) {
     check(setInt(fd, k.SOL_TCP, k.TCP_NOTSENT_LOWAT, notsentLowat), `notsentLowat ${notsentLowat}`);
   }
@@ -105,6 +114,10 @@ export function applyLifetimeOptions(fd: number, options: SocketOptions, isMptcp
     check(setInt(fd, k.SOL_TCP, k.TCP_KEEPINTVL, interval), `keepalive ${keepalive}`);
     check(setInt(fd, k.SOL_TCP, k.TCP_KEEPCNT, KEEPALIVE_PROBES), `keepalive ${keepalive}`);
   }
+}
+
+function setBuffer(fd: number, forced: number, plain: number, bytes: number): void {
+  if (setInt(fd, k.SOL_SOCKET, forced, bytes) < 0) check(setInt(fd, k.SOL_SOCKET, plain, bytes), `buffer ${bytes}`);
 }
 
 function check(result: number, option: string): void {
