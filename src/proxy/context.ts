@@ -4,13 +4,24 @@ import type { Config, InboundConfig } from '../config/config.ts';
 import type { Counters } from '../dataplane/counters.ts';
 import type { EventLoop } from '../dataplane/event-loop.ts';
 import type { PumpResources } from '../dataplane/pump.ts';
-import type { Flow } from './flow.ts';
-import type { FlowRecord } from './flow-record.ts';
+import type { FlowEnd, FlowRecord } from './flow-record.ts';
+import type { FlowStatus } from './flow-status.ts';
 import type { MainThread } from './main-thread.ts';
 import type { FromThread } from './messages.ts';
 import type { PlainPeers } from './plain-peers.ts';
 import type { Routes } from './routes.ts';
 import type { SourceLimits } from './source-limits.ts';
+
+/** A flow as its thread sees it. */
+export interface LiveFlow {
+  /** One of its sides has subflows that may come and go. */
+  readonly isMptcp: boolean;
+  /** Looks at what the kernel says of its MPTCP sides; ends the flow when a peer has been silent for too long. */
+  watch(): void;
+  status(): FlowStatus;
+  /** Ends the flow from outside. */
+  cut(end: FlowEnd): void;
+}
 
 export interface Context {
   readonly loop: EventLoop;
@@ -23,7 +34,7 @@ export interface Context {
   /** Milliseconds since 1970 at the loop's zero. */
   readonly epoch: number;
   /** Bounded by `limits.connections`. */
-  readonly flows: Set<Flow>;
+  readonly flows: Set<LiveFlow>;
   /** Replaced by a reload; a flow keeps what it began with. */
   config: Config;
   inbounds: ReadonlyMap<string, InboundConfig>;

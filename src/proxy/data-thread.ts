@@ -15,7 +15,7 @@ import { errnoName } from '../socket/errno.ts';
 import { acceptedIsMptcp, type MptcpState } from '../socket/mptcp.ts';
 import { refreshSystemCongestion } from '../socket/options.ts';
 import type { Endpoint } from '../wire/destination.ts';
-import type { Context } from './context.ts';
+import type { Context, LiveFlow } from './context.ts';
 import { Flow } from './flow.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { createInboundHandshake } from './inbound-handshake.ts';
@@ -49,7 +49,7 @@ class DataThread implements Timed {
   #left = false;
   #cut = 0;
   /** Flows sampled already in this turn; weak, so that it keeps none of them. */
-  #sampled = new WeakSet<Flow>();
+  #sampled = new WeakSet<LiveFlow>();
 
   constructor(setup: ThreadSetup, post: (message: FromThread) => void, read: (use: (m: ToThread) => void) => void) {
     this.#post = post;
@@ -96,7 +96,7 @@ class DataThread implements Timed {
     loop.lagMsMax = 0;
     let left = SAMPLES_MOST;
     for (const flow of flows) {
-      if (!flow.sides.isMptcp || this.#sampled.has(flow)) continue;
+      if (!flow.isMptcp || this.#sampled.has(flow)) continue;
       if (left-- === 0) return;
       this.#sampled.add(flow);
       flow.watch();

@@ -11,7 +11,7 @@ import type { MptcpState } from '../socket/mptcp.ts';
 import { applyLifetimeOptions } from '../socket/options.ts';
 import { sendBytes } from '../socket/send-bytes.ts';
 import type { Destination, Endpoint } from '../wire/destination.ts';
-import type { Context } from './context.ts';
+import type { Context, LiveFlow } from './context.ts';
 import { Dial, type Dialed, type DialOwner } from './dial.ts';
 import type { FlowEnd, FlowRecord } from './flow-record.ts';
 import { FlowSides } from './flow-sides.ts';
@@ -43,7 +43,7 @@ export interface FlowOrigin {
 }
 
 /** Owns its client's descriptor, and the server's once it is dialed. */
-export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
+export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, LiveFlow {
   readonly id: string;
   readonly sides: FlowSides;
   user: string | undefined;
@@ -162,12 +162,14 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner {
     this.#finish(end, errno === 0 ? undefined : errnoName(errno));
   }
 
-  /** Ends the flow from outside. */
   cut(end: FlowEnd): void {
     this.#finish(end, undefined);
   }
 
-  /** Looks at what the kernel says of its MPTCP sides; ends the flow when a peer has been silent for too long. */
+  get isMptcp(): boolean {
+    return this.sides.isMptcp;
+  }
+
   watch(): void {
     this.sides.sample(this.#context.loop.now);
     if (this.sides.isSilent) this.#finish('peer-silent', undefined);
