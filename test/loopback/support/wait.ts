@@ -1,0 +1,42 @@
+// Waiting for something to become so, instead of for a time to pass.
+
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const USUAL_MS = 10_000;
+
+/** Waits until `condition` holds; throws after `ms`, with what `describe` has to say. */
+export async function until(
+  condition: () => boolean,
+  describe: () => unknown = () => condition.toString(),
+  ms = USUAL_MS,
+): Promise<void> {
+  const end = performance.now() + ms;
+  for (;;) {
+    if (condition()) return;
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${said(describe())}`);
+    await sleep(5);
+  }
+}
+
+/** The promise's value; throws when it does not come in time. */
+export async function within<T>(promise: Promise<T>, what: string, ms = USUAL_MS): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Descriptors that a process has open. */
+export function openDescriptors(pid: number | 'self' = 'self'): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+function said(thing: unknown): string {
+  return typeof thing === 'string' ? thing : JSON.stringify(thing);
+}
