@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { signalEventfd } from '#anabranch/ffi/descriptors.js';
+import { close, signalEventfd } from '#anabranch/ffi/descriptors.js';
 import type { ClientTask } from './client-thread.ts';
 import { SharedCounts, type Slot } from './shared.ts';
 
@@ -96,6 +96,7 @@ export class LoadThread {
   }
 
   #ended(): void {
+    if (this.#running && this.#wakeFd >= 0) close(this.#wakeFd);
     this.#running = false;
   }
 }

@@ -1,7 +1,7 @@
 // The event loop of one data-plane thread: epoll, timers, and work put off for fairness. It never returns to Node's own
 // loop while it runs; other threads reach it through an eventfd.
 
-import { close, drainEventfd, openEventfd } from '../ffi/descriptors.ts';
+import { close, drainEventfd, openEventfd, signalEventfd } from '../ffi/descriptors.ts';
 import { EPOLLIN, Epoll } from '../ffi/epoll.ts';
 import { type Timer, TimerHeap } from './timers.ts';
 
@@ -25,6 +25,10 @@ export class EventLoop {
   now = performance.now();
   /** Longest time one round kept the others waiting, in milliseconds, since last taken. */
   lagMsMax = 0;
+  /**
+   * Whoever wakes this thread from another one closes it, once this one has ended (see `Mailbox`): closed here, its
+   * number could be a client's by the time the other thread writes to it.
+   */
   readonly wakeFd: number;
   readonly #epoll = new Epoll(EVENTS_PER_WAIT);
   readonly #timers = new TimerHeap();
@@ -37,7 +41,7 @@ export class EventLoop {
   #running = true;
   readonly #onWake: () => void;
 
-  /** `onWake` runs on this thread whenever another thread has signalled `wakeFd`, and at least once a second. */
+  /** `onWake` runs on this thread whenever `wakeFd` was signalled, and at least once in a second without events. */
   constructor(onWake: () => void) {
     this.#onWake = onWake;
     this.wakeFd = openEventfd();
@@ -83,6 +87,11 @@ export class EventLoop {
     this.#timers.disarm(timer);
   }
 
+  /** Lets `onWake` run again in the next round. */
+  wake(): void {
+    signalEventfd(this.wakeFd);
+  }
+
   stop(): void {
     this.#running = false;
   }
@@ -92,7 +101,6 @@ export class EventLoop {
     this.#onWake();
     while (this.#running) this.#round();
     close(this.#epoll.fd);
-    close(this.wakeFd);
   }
 
   #round(): void {

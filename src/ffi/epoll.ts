@@ -2,7 +2,7 @@
 
 import { arch } from 'node:process';
 import { declare, lastErrno } from './library.ts';
-import { orThrow } from './linux-error.ts';
+import { LinuxError, orThrow } from './linux-error.ts';
 import { NativeBuffer } from './native-buffer.ts';
 
 const c = {
@@ -12,6 +12,7 @@ const c = {
 };
 
 export const EPOLLIN = 0x1;
+export const EPOLLPRI = 0x2;
 export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
@@ -23,6 +24,7 @@ const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
 const EPOLL_CLOEXEC = 0o2000000;
+const EINTR = 4;
 
 /** struct epoll_event: u32 events, u64 data; packed on x86-64 only (EPOLL_PACKED in include/uapi/linux/eventpoll.h). */
 export function epollEventLayout(architecture: string): { readonly size: number; readonly data: number } {
@@ -61,10 +63,15 @@ export class Epoll {
     return this.#control(EPOLL_CTL_DEL, fd, 0, 0);
   }
 
-  /** Waits up to `timeoutMs` (−1: without end); returns the number of events, 0 also when a signal interrupted. */
+  /**
+   * Waits up to `timeoutMs` (−1: without end); returns the number of events, 0 also when a signal interrupted. Throws a
+   * LinuxError when the descriptor is no epoll any more, which a caller that only counts events would spin on.
+   */
   wait(timeoutMs: number): number {
-    const ready = c.wait(this.fd, this.#events.address, this.#capacity, timeoutMs);
-    return ready < 0 ? 0 : ready;
+    const ready = result(c.wait(this.fd, this.#events.address, this.#capacity, timeoutMs));
+    if (ready >= 0) return ready;
+    if (ready !== -EINTR) throw new LinuxError(-ready, 'epoll_wait');
+    return 0;
   }
 
   /** Event mask of the i-th event of the last wait. */

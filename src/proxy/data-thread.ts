@@ -51,9 +51,11 @@ class DataThread implements Timed {
   /** Flows sampled already in this turn; weak, so that it keeps none of them. */
   #sampled = new WeakSet<LiveFlow>();
 
-  constructor(setup: ThreadSetup, post: (message: FromThread) => void, read: (use: (m: ToThread) => void) => void) {
+  constructor(setup: ThreadSetup, post: (message: FromThread) => void, read: (use: (m: ToThread) => void) => boolean) {
     this.#post = post;
-    const loop = new EventLoop(() => read((message) => this.#onMessage(message)));
+    const loop = new EventLoop(() => {
+      if (read((message) => this.#onMessage(message))) loop.wake();
+    });
     const counters = new Counters(setup.counters, setup.thread);
     const config: Config = setup.config;
     this.#context = {

@@ -56,13 +56,20 @@ function startThread(setup: ThreadSetup, owner: ThreadsOwner): Promise<Running> 
     // The thread holds no more than its flows' bookkeeping; the young generation stays small enough for the cache.
     resourceLimits: { maxYoungGenerationSizeMb: 16 },
   });
-  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  let mailbox: Mailbox<ToThread> | undefined;
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', () => {
+      mailbox?.close();
+      resolve();
+    });
+  });
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`data-plane thread ${setup.thread} did not start`)), START_MS);
     worker.on('message', (message: FromThread) => {
       if (message.kind !== 'ready') return owner.onMessage(setup.thread, message);
       clearTimeout(timer);
-      resolve({ worker, mailbox: new Mailbox<ToThread>(worker, message.wakeFd), ended });
+      mailbox = new Mailbox<ToThread>(worker, message.wakeFd);
+      resolve({ worker, mailbox, ended });
     });
     worker.on('error', (error) => {
       clearTimeout(timer);
