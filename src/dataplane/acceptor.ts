@@ -11,6 +11,8 @@ import { type Timed, Timer } from './timers.ts';
 
 /** Accepted in one round, so that a flood of new connections does not starve the standing ones. */
 const ACCEPTS_PER_ROUND = 64;
+/** Accepted before a listening socket is closed: no queue is longer, and newcomers cannot keep it open. */
+const ACCEPTS_AT_CLOSE = 4_096;
 /** While descriptors or memory are short. */
 const PAUSE_MS = 100;
 /** EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing to be gained by trying again at once. */
@@ -40,7 +42,11 @@ export class Acceptor implements Watcher, Timed {
   }
 
   onReady(): void {
-    for (let i = 0; i < ACCEPTS_PER_ROUND; i++) {
+    this.#take(ACCEPTS_PER_ROUND);
+  }
+
+  #take(most: number): void {
+    for (let i = 0; i < most; i++) {
       const fd = accept4(this.fd, peer.address, peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) {
         if (SHORTAGE.has(-fd)) this.#pause(-fd);
@@ -56,7 +62,7 @@ export class Acceptor implements Watcher, Timed {
 
   /** Takes what is still queued, then closes: a reload must not drop connections that the kernel has accepted. */
   close(): void {
-    this.onReady();
+    this.#take(ACCEPTS_AT_CLOSE);
     this.#loop.disarm(this.#timer);
     this.#loop.forget(this.fd);
     close(this.fd);
