@@ -1,7 +1,7 @@
 // One socket of a data-plane thread: registered once, edge-triggered, for both directions; remembers what epoll told.
 
 import { close } from '../ffi/descriptors.ts';
-import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../ffi/epoll.ts';
+import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../ffi/epoll.ts';
 import type { NativeBuffer } from '../ffi/native-buffer.ts';
 import { recv, send, shutdown } from '../ffi/sockets.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from '../socket/constants.ts';
@@ -15,7 +15,7 @@ export interface ConnectionHandler {
 
 const READABLE = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 const WRITABLE = EPOLLOUT | EPOLLHUP | EPOLLERR;
-const BOTH = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+const BOTH = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 /** Owns its descriptor until `close`, `reset` or `detach`. */
 export class Connection implements Watcher {
@@ -28,8 +28,15 @@ export class Connection implements Watcher {
   writable = false;
   /** An error or hang-up was reported. */
   failed = false;
+  /** An error was reported: nothing can be sent any more, though what came before may still be read. */
+  broken = false;
   /** The peer has ended its direction, or the connection: what is left must be read to its end. */
   ending = false;
+  /**
+   * The peer has sent urgent data (RFC 9293 §3.8.5). A read stops before the urgent byte, with more behind it; a splice
+   * finds nothing there, for ever.
+   */
+  urgent = false;
   handler: ConnectionHandler;
   readonly #loop: EventLoop;
   #open = true;
@@ -46,18 +53,23 @@ export class Connection implements Watcher {
   onReady(events: number): void {
     if ((events & READABLE) !== 0) this.readable = true;
     if ((events & WRITABLE) !== 0) this.writable = true;
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) {
-      this.ending = true;
-      if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.failed = true;
-    }
+    if ((events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.#note(events);
     this.handler.onReady(this);
+  }
+
+  #note(events: number): void {
+    if ((events & EPOLLPRI) !== 0) this.urgent = true;
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.ending = true;
+    if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.failed = true;
+    if ((events & EPOLLERR) !== 0) this.broken = true;
   }
 
   /** Bytes read, 0 at the end of the stream, or −errno. */
   receive(buffer: NativeBuffer, length: number): number {
     const got = recv(this.fd, buffer, 0, length, MSG_DONTWAIT);
-    // A short read has emptied the socket, unless an end is waiting behind it; what comes later raises a new edge.
-    if (got < 0 || (got < length && !this.ending)) this.readable = false;
+    // A short read has emptied the socket, unless an end or an urgent byte is waiting behind it; what comes later raises
+    // a new edge.
+    if (got < 0 || (got < length && !this.ending && !this.urgent)) this.readable = false;
     return got;
   }
 

@@ -165,7 +165,7 @@ export class Pump {
   }
 
   #usePipe(): boolean {
-    if (!this.#spliceable) return false;
+    if (!this.#spliceable || this.from.urgent) return false;
     this.#pipe ??= this.#resources.pipes.acquire();
     return this.#pipe !== undefined;
   }

@@ -15,6 +15,8 @@ const ATTEMPT_DELAY_MS = 250;
 /** Addresses tried for one connection; a name may list hundreds. */
 const ATTEMPTS_MAX = 12;
 
+const ENOBUFS = 105;
+
 export interface RaceOwner {
   /** The connection stands and is the owner's, writable, with the owner as its handler to be set. */
   onConnected(connection: Connection, address: string): void;
@@ -109,8 +111,15 @@ export class Race implements ConnectionHandler, Timed {
       this.#waiting = rest;
       const fd = this.#begin(address);
       if (fd < 0) continue;
+      const connection = new Connection(this.#loop, fd, this.#options.mptcp, this);
+      if (connection.failed) {
+        // Not watched, so nothing would ever be heard of it.
+        connection.close();
+        this.#lose(ENOBUFS, undefined);
+        continue;
+      }
       this.#family = address.includes(':') ? 6 : 4;
-      this.#attempts.push({ connection: new Connection(this.#loop, fd, this.#options.mptcp, this), address });
+      this.#attempts.push({ connection, address });
       if (this.#waiting.length > 0 || !this.#complete) {
         this.#loop.arm(this.#timer, this.#loop.now + ATTEMPT_DELAY_MS);
       }

@@ -1,5 +1,6 @@
 // The relay: two pumps, half-close carried over, a reset carried over as a reset. Every inbound ends up here.
 
+import { takeError } from '../socket/options.ts';
 import type { Connection, ConnectionHandler } from './connection.ts';
 import type { Counters } from './counters.ts';
 import type { Deferred, EventLoop } from './event-loop.ts';
@@ -77,10 +78,22 @@ export class Relay implements ConnectionHandler, Deferred {
     const more = this.#step(this.down, false);
     if (this.#over) return;
     if (this.#upShut && this.#downShut) return this.#end('done', 0);
-    if ((again || more) && !this.#queued) {
+    if (again || more) {
+      if (this.#queued) return;
       this.#queued = true;
       this.#loop.defer(this);
-    }
+    } else if (this.client.broken || (this.server.broken && this.#downShut)) this.#broken();
+  }
+
+  /**
+   * A side is gone and no read or write is under way that would tell: its own direction has ended, or the other side
+   * takes nothing at the moment. What a client sent before it gave up is not worth the wait for a stalled server; what a
+   * server answered before it closed is worth the wait for a slow client.
+   */
+  #broken(): void {
+    const side = this.client.broken ? 'client' : 'server';
+    const errno = takeError(this[side].fd);
+    this.#failed(side, errno > 0 ? errno : ECONNRESET);
   }
 
   /** Stops moving bytes; the connections stay open. */
