@@ -23,6 +23,8 @@ export class PipePool {
   readonly #most: number;
   readonly #idleMost: number;
   #open = 0;
+  /** The kernel gave no pipe when last asked. There is no use in asking again before one has been closed. */
+  #refused = false;
 
   constructor(most: number, idleMost: number) {
     this.#most = most;
@@ -38,7 +40,8 @@ export class PipePool {
   acquire(): Pipe | undefined {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    if (this.#open >= this.#most || pipe(this.#pair) < 0) return undefined;
+    if (this.#open >= this.#most || this.#refused) return undefined;
+    if (pipe(this.#pair) < 0) return this.#refuse();
     const readEnd = this.#pair.view.getInt32(0, true);
     const writeEnd = this.#pair.view.getInt32(4, true);
     const sized = setPipeSize(writeEnd, PIPE_BYTES);
@@ -47,7 +50,7 @@ export class PipePool {
     const made = { readEnd, writeEnd, capacity };
     if (capacity >= PIPE_BYTES_MIN) return made;
     this.#close(made);
-    return undefined;
+    return this.#refuse();
   }
 
   /** Takes a pipe back. One that still holds bytes is closed, so that they never reach another connection. */
@@ -61,9 +64,15 @@ export class PipePool {
     for (const idle of this.#idle.splice(0)) this.#close(idle);
   }
 
+  /** Refused with no pipe of ours to wait for: others may give some up, so the next caller asks again. */
+  #refuse(): undefined {
+    this.#refused = this.#open > 0;
+  }
+
   #close(closing: Pipe): void {
     close(closing.readEnd);
     close(closing.writeEnd);
     this.#open--;
+    this.#refused = false;
   }
 }
