@@ -1,0 +1,254 @@
+// The demo: one file downloaded twice at the same time, in two networks of the same make. In the one through anabranch
+// over MPTCP, in the other straight over TCP. Half-way the first path of both is cut, later it returns.
+
+import { existsSync } from 'node:fs';
+import { release } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { programPath } from '../commands.ts';
+import type { HostProcess } from '../host.ts';
+import { createLab, type Lab } from '../lab.ts';
+import { LabError, LabErrorCode } from '../lab-error.ts';
+import type { DemoEvent, DemoResult, DemoSample, TransferResult } from './demo-result.ts';
+import { type DemoSettings, demoTopology, hostOf, linkOf, TRANSFERS, type TransferName } from './demo-settings.ts';
+import { Download } from './download.ts';
+import type { FlowSummary } from './flow-summary.ts';
+import { receivedBytes } from './interface-counters.ts';
+import { payloadSha256 } from './payload.ts';
+import { startProxy, stopProxy, untilSaid } from './proxies.ts';
+
+const SAMPLE_MS = 250;
+const SOCKS_PORT = 1080;
+/** A path that was cut carries data again when it reaches this share of its rate. */
+const REGAINED_SHARE = 0.1;
+const SERVER = fileURLToPath(new URL('./payload-server.js', import.meta.url));
+
+export interface DemoOptions {
+  readonly settings: DemoSettings;
+  /** Node, and the command that starts anabranch. */
+  readonly node: string;
+  readonly anabranch: readonly string[];
+  readonly anabranchVersion: string;
+  /** Ends the demo; it then rejects, with nothing left behind. */
+  readonly signal: AbortSignal;
+  readonly onStart?: () => void;
+  /** Four times a second. */
+  readonly onSample?: (sample: DemoSample) => void;
+  readonly onEvent?: (event: DemoEvent) => void;
+}
+
+/** Rejects with a LabError when it cannot be played, and with the signal's reason when that fires. */
+export async function runDemo(options: DemoOptions): Promise<DemoResult> {
+  const { signal, settings } = options;
+  requireMachine();
+  signal.throwIfAborted();
+  const lab = await createLab(demoTopology(settings));
+  try {
+    signal.throwIfAborted();
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+    return await Promise.race([new Play(lab, options).run(), aborted]);
+  } finally {
+    await lab.close();
+  }
+}
+
+function requireMachine(): void {
+  if (!programPath('curl').startsWith('/')) {
+    throw new LabError(LabErrorCode.missing, 'the program curl is not there; install the package curl');
+  }
+  if (!existsSync('/proc/sys/net/mptcp')) {
+    throw new LabError(
+      LabErrorCode.missing,
+      'this kernel has no MPTCP: Linux 5.6 or later with CONFIG_MPTCP is needed; anabranch doctor tells more',
+    );
+  }
+}
+
+class Play {
+  readonly #lab: Lab;
+  readonly #options: DemoOptions;
+  #start = 0;
+  /** One for each thing that can happen, so bounded. */
+  readonly #events: DemoEvent[] = [];
+  #downloads!: Record<TransferName, Download>;
+  /** A process in each client host, through which its interfaces are read. */
+  readonly #watched = new Map<TransferName, number>();
+  /** What the interfaces had counted before. */
+  readonly #before = new Map<TransferName, readonly [number, number]>();
+  #last: DemoSample | undefined;
+
+  constructor(lab: Lab, options: DemoOptions) {
+    this.#lab = lab;
+    this.#options = options;
+  }
+
+  async run(): Promise<DemoResult> {
+    const { settings, onStart } = this.#options;
+    const [proxies, version] = await Promise.all([
+      this.#startProxies(),
+      this.#curlVersion(),
+      ...TRANSFERS.map((transfer) => this.#startServer(transfer)),
+      ...TRANSFERS.map((transfer) => this.#watch(transfer)),
+    ]);
+    const sha256 = payloadSha256(settings.fileBytes);
+    for (const transfer of TRANSFERS) this.#before.set(transfer, this.#counted(transfer));
+    onStart?.();
+    this.#start = performance.now();
+    this.#downloads = { mptcp: this.#download('mptcp'), tcp: this.#download('tcp') };
+    const ends = Promise.all(TRANSFERS.map((transfer) => this.#finish(transfer, sha256)));
+    await this.#script();
+    const [mptcp, tcp] = (await ends) as [TransferResult, TransferResult];
+    const [flow] = await Promise.all(proxies.map(stopProxy));
+    return {
+      mptcp,
+      tcp,
+      events: this.#events,
+      flow: flow === undefined ? undefined : this.#flowOf(flow),
+      settings,
+      versions: {
+        anabranch: this.#options.anabranchVersion,
+        kernel: release(),
+        node: process.versions.node,
+        curl: version,
+      },
+    };
+  }
+
+  /** The gateway first: its records are those that see both paths. */
+  async #startProxies(): Promise<[HostProcess, HostProcess]> {
+    const { anabranch, settings } = this.#options;
+    const gateway = this.#lab.host(hostOf('mptcp', 'gateway'));
+    const client = this.#lab.host(hostOf('mptcp', 'client'));
+    const listen = `${gateway.address()}:${SOCKS_PORT}`;
+    const { congestion } = settings;
+    const outbound = `socks5://${listen}?transport=mptcp&congestion=${congestion}`;
+    return Promise.all([
+      startProxy(gateway, anabranch, ['--socks', listen, '--open', '--congestion', congestion]),
+      startProxy(client, anabranch, ['--socks', `127.0.0.1:${SOCKS_PORT}`, '--outbound', outbound]),
+    ]);
+  }
+
+  async #startServer(transfer: TransferName): Promise<void> {
+    const host = this.#lab.host(hostOf(transfer, 'server'));
+    const server = host.spawn([this.#options.node, SERVER]);
+    await untilSaid(server, 'stdout', 'listening', `the web server on ${host.name}`);
+  }
+
+  /** Any process would do; `cat` ends with its input, that is, with this program. Once it answers, it is in the host. */
+  async #watch(transfer: TransferName): Promise<void> {
+    const host = this.#lab.host(hostOf(transfer, 'client'));
+    const cat = host.spawn([programPath('cat')]);
+    cat.child.stdin.write('ready\n');
+    await untilSaid(cat, 'stdout', 'ready', `cat on ${host.name}`);
+    this.#watched.set(transfer, cat.pid);
+  }
+
+  async #curlVersion(): Promise<string> {
+    const { stdout } = await this.#lab.host(hostOf('tcp', 'client')).exec([programPath('curl'), '--version']);
+    return /^curl (\S+)/.exec(stdout)?.[1] ?? 'unknown';
+  }
+
+  #download(transfer: TransferName): Download {
+    const { secondsMax, fileBytes } = this.#options.settings;
+    const server = this.#lab.host(hostOf(transfer, 'server')).address();
+    return new Download(this.#lab.host(hostOf(transfer, 'client')), {
+      curl: programPath('curl'),
+      url: `http://${server}/${fileBytes}`,
+      socks: transfer === 'mptcp' ? `127.0.0.1:${SOCKS_PORT}` : undefined,
+      secondsMax,
+    });
+  }
+
+  async #finish(transfer: TransferName, sha256: string): Promise<TransferResult> {
+    const result = await this.#downloads[transfer].done;
+    const sha256Ok = result.sha256 === sha256;
+    this.#tell({ kind: result.finished && sha256Ok ? 'finished' : 'failed', transfer });
+    const [path1, path2] = this.#pathBytes(transfer);
+    const { finished, bytes, seconds, longestStallMs, failure } = result;
+    return { finished, sha256Ok, seconds, longestStallMs, bytes, bytesPerPath: { path1, path2 }, failure };
+  }
+
+  /** Takes samples until both downloads are over, and cuts and mends the path at the right moments. */
+  async #script(): Promise<void> {
+    const { settings, signal, onSample } = this.#options;
+    const { mptcp, tcp } = this.#downloads;
+    let cutAt = Number.POSITIVE_INFINITY;
+    let isBack = false;
+    while (!(mptcp.over && tcp.over)) {
+      await pause(SAMPLE_MS);
+      if (signal.aborted) return;
+      const sample = this.#sample();
+      onSample?.(sample);
+      if (cutAt === Number.POSITIVE_INFINITY && mptcp.bytes >= settings.fileBytes / 2) {
+        await Promise.all(TRANSFERS.map((transfer) => this.#lab.link(linkOf(transfer, 0)).down({ how: 'silent' })));
+        cutAt = this.#tell({ kind: 'cut', path: 1 });
+      } else if (!isBack && sample.atMs >= cutAt + settings.cutMs) {
+        await Promise.all(TRANSFERS.map((transfer) => this.#lab.link(linkOf(transfer, 0)).up()));
+        this.#tell({ kind: 'back', path: 1 });
+        isBack = true;
+      } else if (isBack && this.#last !== undefined) this.#lookForRegained(this.#last, sample);
+      this.#last = sample;
+    }
+  }
+
+  #lookForRegained(last: DemoSample, sample: DemoSample): void {
+    const rate = this.#options.settings.paths[0].mbitPerSecond * 1e3;
+    for (const transfer of TRANSFERS) {
+      if (this.#events.some((event) => event.kind === 'regained' && event.transfer === transfer)) continue;
+      const bits = (sample[transfer].pathBytes[0] - last[transfer].pathBytes[0]) * 8;
+      if (bits / (sample.atMs - last.atMs) >= rate * REGAINED_SHARE)
+        this.#tell({ kind: 'regained', transfer, path: 1 });
+    }
+  }
+
+  #sample(): DemoSample {
+    const of = (transfer: TransferName) => {
+      const { bytes, over } = this.#downloads[transfer];
+      return { bytes, over, pathBytes: this.#pathBytes(transfer) };
+    };
+    return { atMs: this.#now(), mptcp: of('mptcp'), tcp: of('tcp') };
+  }
+
+  #pathBytes(transfer: TransferName): readonly [number, number] {
+    const now = this.#counted(transfer);
+    const before = this.#before.get(transfer)!;
+    return [now[0] - before[0], now[1] - before[1]];
+  }
+
+  #counted(transfer: TransferName): readonly [number, number] {
+    const counters = receivedBytes(this.#watched.get(transfer)!);
+    return [counters.get(linkOf(transfer, 0)) ?? 0, counters.get(linkOf(transfer, 1)) ?? 0];
+  }
+
+  /** The flow as the gateway's record has it, with the path of each subflow: told by the client's address. */
+  #flowOf({ end, longestStallMs, clientSide, serverSide }: FlowSummary): DemoResult['flow'] {
+    const client = this.#lab.host(hostOf('mptcp', 'client'));
+    const pathOf = new Map(([0, 1] as const).map((path) => [client.address(linkOf('mptcp', path)), path + 1]));
+    return {
+      end,
+      longestStallMs,
+      clientSide: clientSide?.mptcp,
+      serverSide: serverSide?.mptcp,
+      subflows: (clientSide?.subflows ?? []).map(({ remote, bytesSent, rttMs, retransmits, closed }) => {
+        return { path: pathOf.get(remote.address), bytesSent, rttMs, retransmits, closed };
+      }),
+    };
+  }
+
+  #now(): number {
+    return performance.now() - this.#start;
+  }
+
+  /** Returns when it was. */
+  #tell(event: Omit<DemoEvent, 'atMs'>): number {
+    const told = { atMs: this.#now(), ...event };
+    this.#events.push(told);
+    this.#options.onEvent?.(told);
+    return told.atMs;
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

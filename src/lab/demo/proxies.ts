@@ -1,0 +1,61 @@
+// The two anabranches of the demo, each in its host: started, found to be listening, stopped, and their flow records.
+
+import type { Host, HostProcess } from '../host.ts';
+import { LabError, LabErrorCode } from '../lab-error.ts';
+import { type FlowSummary, parseFlowRecord } from './flow-summary.ts';
+import { printable } from './printable.ts';
+
+const START_MS_MAX = 20_000;
+const STOP_MS_MAX = 5_000;
+
+/** Resolves once a program has written `word` to one of its outputs. Rejects when it ends before, or after 20 s. */
+export function untilSaid(
+  program: HostProcess,
+  output: 'stdout' | 'stderr',
+  word: string,
+  what: string,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const stream = program.child[output];
+    const fail = (why: string): void => settle(() => reject(new LabError(LabErrorCode.command, `${what} ${why}`)));
+    const timer = setTimeout(() => fail(`did not start within ${START_MS_MAX / 1000} s`), START_MS_MAX);
+    const settle = (end: () => void): void => {
+      clearTimeout(timer);
+      stream.off('data', onData);
+      end();
+    };
+    const onData = (chunk: Buffer): void => {
+      said = (said + chunk.toString()).slice(-4_000);
+      if (said.includes(word)) settle(resolve);
+    };
+    stream.on('data', onData);
+    program.exited.then(
+      ({ status, signal, stderr }) => fail(`ended (${status ?? signal}): ${printable(stderr.trim())}`),
+      (error: Error) => fail(`could not be started: ${error.message}`),
+    );
+  });
+}
+
+/** `command` starts anabranch; `args` are those of `anabranch run`. One data-plane thread, records on standard output. */
+export async function startProxy(
+  host: Host,
+  command: readonly string[],
+  args: readonly string[],
+): Promise<HostProcess> {
+  const common = ['--workers', '1', '--log', 'stdout', '--admin', 'off'];
+  const proxy = host.spawn([...command, 'run', ...args, ...common]);
+  proxy.child.stdin.end();
+  await untilSaid(proxy, 'stderr', '"code":"listening"', `the anabranch on ${host.name}`);
+  return proxy;
+}
+
+/** Stops a proxy in order; resolves to what its records say of the flow that carried the most. */
+export async function stopProxy(proxy: HostProcess): Promise<FlowSummary | undefined> {
+  proxy.kill('SIGTERM');
+  const timer = setTimeout(() => proxy.kill('SIGKILL'), STOP_MS_MAX);
+  const { stdout } = await proxy.exited;
+  clearTimeout(timer);
+  const flows = stdout.split('\n').flatMap((line) => parseFlowRecord(line) ?? []);
+  return flows.toSorted((a, b) => b.bytesDown - a.bytesDown)[0];
+}
