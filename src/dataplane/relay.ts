@@ -10,6 +10,8 @@ import { Pump, type PumpResources } from './pump.ts';
 export type RelayEnd = 'done' | 'client-reset' | 'server-reset' | 'client-error' | 'server-error';
 
 export interface RelayOwner {
+  /** The first side has ended its direction, and the other is to be told next. Called at most once. */
+  onRelayHalfClosed(): void;
   /** Both connections are still open; the owner closes or resets them. Called once. */
   onRelayEnd(end: RelayEnd, errno: number): void;
 }
@@ -128,6 +130,7 @@ export class Relay implements ConnectionHandler, Deferred {
   }
 
   #carryEnd(pump: Pump, isUp: boolean): void {
+    if (!this.halfClosed) this.#owner.onRelayHalfClosed();
     if (isUp) this.#upShut = true;
     else this.#downShut = true;
     // When both directions have ended, closing says the same with one call less.

@@ -28,13 +28,13 @@ class Side {
   }
 
   /** Call only while the connection is open. */
-  sample(now: number): void {
+  sample(now: number, ending: boolean): void {
     const { fd } = this.connection;
     if (this.mptcp === 'mptcp') {
       const sample = sampleMptcp(fd);
       if (sample !== undefined) {
         this.#watch(sample, now);
-        return this.#keep(sample.subflows);
+        return this.#keep(sample.subflows, ending);
       }
       if (staysMptcp(fd)) return;
       this.mptcp = 'fell-back';
@@ -42,7 +42,7 @@ class Side {
     }
     this.#local ??= localEndpoint(fd);
     const sample = sampleTcp(fd, this.#local, this.remote);
-    if (sample !== undefined) this.#keep([sample]);
+    if (sample !== undefined) this.#keep([sample], ending);
   }
 
   record(): SideRecord {
@@ -58,9 +58,9 @@ class Side {
     this.silent = limit > 0 && lastAckMs > limit && this.#stuck !== undefined && now - this.#stuck.since > limit;
   }
 
-  #keep(subflows: readonly SubflowSample[]): void {
+  #keep(subflows: readonly SubflowSample[], ending: boolean): void {
     this.#log ??= new SubflowLog();
-    this.#log.update(subflows);
+    this.#log.update(subflows, ending);
   }
 }
 
@@ -90,10 +90,13 @@ export class FlowSides {
     return this.#client.silent || this.#server?.silent === true;
   }
 
-  /** Reads the kernel's figures. Call only while the connections are open. `now` is the loop's. */
-  sample(now: number): void {
-    this.#client.sample(now);
-    this.#server?.sample(now);
+  /**
+   * Reads the kernel's figures. Call only while the connections are open. `now` is the loop's. `ending`: a side has
+   * ended its direction already, so that subflows may be closing in order.
+   */
+  sample(now: number, ending: boolean): void {
+    this.#client.sample(now, ending);
+    this.#server?.sample(now, ending);
   }
 
   records(): { readonly clientSide: SideRecord; readonly serverSide: SideRecord | undefined } {

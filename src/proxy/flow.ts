@@ -158,6 +158,11 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     return buffer.bytes.slice(0, got);
   }
 
+  /** What MPTCP sockets can tell of their subflows is gone once both ends are through. */
+  onRelayHalfClosed(): void {
+    if (this.#context.recording) this.sides.sample(this.#context.loop.now, false);
+  }
+
   onRelayEnd(end: RelayEnd, errno: number): void {
     this.#finish(end, errno === 0 ? undefined : errnoName(errno));
   }
@@ -170,14 +175,18 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     return this.sides.isMptcp;
   }
 
+  get #isEnding(): boolean {
+    return this.#relay?.halfClosed === true;
+  }
+
   watch(): void {
-    this.sides.sample(this.#context.loop.now);
+    this.sides.sample(this.#context.loop.now, this.#isEnding);
     if (this.sides.isSilent) this.#finish('peer-silent', undefined);
   }
 
   status(): FlowStatus {
     const { epoch, loop } = this.#context;
-    this.sides.sample(loop.now);
+    this.sides.sample(loop.now, this.#isEnding);
     const { inbound, client } = this.#origin;
     return {
       id: this.id,
@@ -317,7 +326,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
 
   #close(reset: boolean): void {
     if (this.#context.flows.has(this)) {
-      if (this.#context.recording) this.sides.sample(this.#context.loop.now);
+      if (this.#context.recording) this.sides.sample(this.#context.loop.now, true);
       this.#dial?.cancel();
       this.#context.main.forget(this.#question);
       this.#relay?.stop();

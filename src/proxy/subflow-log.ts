@@ -12,15 +12,18 @@ export class SubflowLog {
   /** By addresses and ports: ids are handed out again. Bounded by SUBFLOWS_MAX. */
   readonly #seen = new Map<string, SubflowRecord>();
 
-  update(subflows: readonly SubflowSample[]): void {
+  /** `ending`: the connection itself is closing, and its subflows with it; those not listed any more are not marked. */
+  update(subflows: readonly SubflowSample[], ending: boolean): void {
     const open = new Set<string>();
     for (const subflow of subflows) {
       const key = keyOf(subflow);
       open.add(key);
-      this.#seen.set(key, recordOf(subflow));
+      const known = this.#seen.get(key);
+      // The kernel does not tell of a subflow that is closing.
+      this.#seen.set(key, { ...recordOf(subflow), backup: subflow.backup ?? known?.backup });
     }
     for (const [key, subflow] of this.#seen) {
-      if (!open.has(key) && !subflow.closed) this.#seen.set(key, { ...subflow, closed: true });
+      if (!ending && !open.has(key) && !subflow.closed) this.#seen.set(key, { ...subflow, closed: true });
     }
     for (const key of this.#seen.keys()) {
       if (this.#seen.size <= SUBFLOWS_MAX) break;

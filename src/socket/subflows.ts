@@ -60,6 +60,9 @@ const diagnostics = new SubflowDiagnostics();
 
 let hasFullInfo = true;
 
+/** include/net/tcp_states.h */
+const TCP_CLOSE = 7;
+
 const ENOPROTOOPT = 92;
 const EOPNOTSUPP = 95;
 
@@ -103,6 +106,7 @@ function sampleFull(fd: number): MptcpSample | number {
     const at = i * SUBFLOW_INFO_SIZE;
     const id = infos.view.getUint32(at, true);
     const [local, remote] = readAddresses(infos, at + 8);
+    if (isWiped(tcpInfos.view, i * TCP_INFO_SIZE)) continue;
     subflows.push(readTcpInfo(tcpInfos.view, i * TCP_INFO_SIZE, id, local, remote));
   }
   return readInfo(view, FULL_HEADER, subflows);
@@ -117,6 +121,7 @@ function sampleListed(fd: number): SubflowSample[] {
   for (let i = 0; i < count; i++) {
     const at = SUBFLOW_DATA_HEADER + i * SUBFLOW_ADDRS_SIZE;
     const [local, remote] = readAddresses(listed, at);
+    if (isWiped(tcpView, i * TCP_INFO_SIZE)) continue;
     subflows.push(readTcpInfo(tcpView, i * TCP_INFO_SIZE, 0, local, remote));
   }
   return subflows;
@@ -156,6 +161,15 @@ function readAddresses(buffer: NativeBuffer, at: number): readonly [Endpoint, En
   return [readSockaddr(buffer, at), readSockaddr(buffer, at + SOCKADDR_STORAGE)];
 }
 
+/**
+ * MPTCP keeps its first subflow's socket when that closes, but disconnects it (__mptcp_close_ssk in net/mptcp/protocol.c):
+ * addresses and figures are gone, and all zeros would pass for news. So it is after a fallback too.
+ */
+function isWiped(view: DataView, at: number): boolean {
+  const isClosed = view.getUint8(at) === TCP_CLOSE && view.getUint32(at + 68, true) === 0;
+  return isClosed && view.getBigUint64(at + 120, true) === 0n && view.getBigUint64(at + 128, true) === 0n;
+}
+
 /** struct tcp_info */
 function readTcpInfo(view: DataView, at: number, id: number, local: Endpoint, remote: Endpoint): SubflowSample {
   // The kernel counts SYN and FIN as acknowledged bytes; of what was sent, neither is part.
@@ -178,5 +192,5 @@ function readTcpInfo(view: DataView, at: number, id: number, local: Endpoint, re
 export function sampleTcp(fd: number, local: Endpoint, remote: Endpoint): SubflowSample | undefined {
   oneTcpInfo.bytes.fill(0);
   if (getsockopt(fd, k.SOL_TCP, k.TCP_INFO, oneTcpInfo, length) < 0) return undefined;
-  return readTcpInfo(oneTcpInfo.view, 0, 0, local, remote);
+  return isWiped(oneTcpInfo.view, 0) ? undefined : readTcpInfo(oneTcpInfo.view, 0, 0, local, remote);
 }
