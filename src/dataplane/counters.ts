@@ -1,77 +1,67 @@
-// Live counters in shared memory: each data-plane thread writes its own row, anyone may read all of them.
+// Live counters in shared memory: each data-plane thread writes its own row, anyone may read all of them. What is
+// counted is its owner's to say; this file knows how to lay it out.
 
-/**
- * What is counted, in the order of a row. Gauges: `active` (connections now), `pipes` (open). The rest only grows.
- * `ended…` tell why flows ended; see `FlowEnd`.
- */
-export const COUNTER_NAMES = [
-  'active',
-  'pipes',
-  'accepted',
-  'refused', // at accept: a limit, a source that may not connect
-  'shortages', // times that accepting paused
-  'flows', // relays begun
-  'bytesUp',
-  'bytesDown',
-  'mptcpClients',
-  'mptcpServers',
-  'fallbacksClient',
-  'fallbacksServer',
-  'handshakesFailed',
-  'connectsFailed',
-  'resets',
-  'timeouts',
-  'lagMsMax',
-  'heartbeat', // when the thread last went round, in milliseconds since 1970
-] as const;
+/** The names of a row's figures, in order, and those that are not summed over the threads. */
+export interface CounterLayout<Name extends string> {
+  readonly names: readonly Name[];
+  /** The largest of all threads counts. */
+  readonly largest?: readonly Name[];
+  /** The smallest of all threads that have begun counts. */
+  readonly smallest?: readonly Name[];
+}
 
-export type CounterName = (typeof COUNTER_NAMES)[number];
+/** Rows are whole cache lines, so that threads do not slow one another down. */
+const FIGURES_PER_LINE = 8;
+const BYTES_PER_FIGURE = 8;
 
-/** One cache line apart, so that threads do not slow one another down. */
-const ROW = Math.ceil(COUNTER_NAMES.length / 8) * 8;
-const COLUMN = Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, i])) as Record<CounterName, number>;
+function rowLength({ names }: CounterLayout<string>): number {
+  return Math.ceil(names.length / FIGURES_PER_LINE) * FIGURES_PER_LINE;
+}
+
+export function allocateCounters(layout: CounterLayout<string>, threads: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(threads * rowLength(layout) * BYTES_PER_FIGURE);
+}
 
 /** The row of one thread. A 64-bit store is atomic on x64 and arm64, and each row has one writer. */
-export class Counters {
+export class Counters<Name extends string> {
   readonly #row: Float64Array;
+  readonly #column: Readonly<Record<Name, number>>;
 
-  constructor(memory: SharedArrayBuffer, thread: number) {
-    this.#row = new Float64Array(memory, thread * ROW * 8, ROW);
+  constructor(layout: CounterLayout<Name>, memory: SharedArrayBuffer, thread: number) {
+    const length = rowLength(layout);
+    this.#row = new Float64Array(memory, thread * length * BYTES_PER_FIGURE, length);
+    this.#column = Object.fromEntries(layout.names.map((name, i) => [name, i])) as Record<Name, number>;
   }
 
-  add(name: CounterName, amount = 1): void {
-    const column = COLUMN[name];
+  add(name: Name, amount = 1): void {
+    const column = this.#column[name];
     this.#row[column] = (this.#row[column] as number) + amount;
   }
 
-  set(name: CounterName, value: number): void {
-    this.#row[COLUMN[name]] = value;
+  set(name: Name, value: number): void {
+    this.#row[this.#column[name]] = value;
   }
 
-  read(name: CounterName): number {
-    return this.#row[COLUMN[name]] as number;
+  read(name: Name): number {
+    return this.#row[this.#column[name]] as number;
   }
-}
-
-export function allocateCounters(threads: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(threads * ROW * 8);
-}
-
-/** How the rows of the threads make one figure: the sum, but for the longest lag and the oldest heartbeat. */
-function combine(name: CounterName, a: number, b: number): number {
-  if (name === 'lagMsMax') return Math.max(a, b);
-  if (name === 'heartbeat') return a === 0 ? b : Math.min(a, b);
-  return a + b;
 }
 
 /** All threads together. */
-export function sumCounters(memory: SharedArrayBuffer): Record<CounterName, number> {
+export function sumCounters<Name extends string>(
+  layout: CounterLayout<Name>,
+  memory: SharedArrayBuffer,
+): Record<Name, number> {
   const all = new Float64Array(memory);
-  const sums = Object.fromEntries(COUNTER_NAMES.map((name) => [name, 0])) as Record<CounterName, number>;
-  for (let row = 0; row < all.length; row += ROW) {
-    for (const name of COUNTER_NAMES) {
-      sums[name] = combine(name, sums[name], all[row + COLUMN[name]] as number);
+  const length = rowLength(layout);
+  const figures = layout.names.map((name, column): [Name, number] => {
+    const rows = Array.from({ length: all.length / length }, (_, row) => all[row * length + column] as number);
+    if (layout.largest?.includes(name)) return [name, Math.max(0, ...rows)];
+    if (layout.smallest?.includes(name)) {
+      const begun = rows.filter((value) => value !== 0);
+      return [name, begun.length === 0 ? 0 : Math.min(...begun)];
     }
-  }
-  return sums;
+    return [name, rows.reduce((sum, value) => sum + value, 0)];
+  });
+  return Object.fromEntries(figures) as Record<Name, number>;
 }

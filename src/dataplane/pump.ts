@@ -5,7 +5,6 @@
 import { splice } from '../ffi/descriptors.ts';
 import { NativeBuffer } from '../ffi/native-buffer.ts';
 import type { Connection } from './connection.ts';
-import type { Counters } from './counters.ts';
 import type { Pipe, PipePool } from './pipe-pool.ts';
 
 const EAGAIN = 11;
@@ -19,13 +18,18 @@ const SPLICE_BYTES = 1 << 19;
 /** Moved before others get their turn. */
 const SHARE_BYTES = 1 << 21;
 
+/** Told how many bytes have moved. */
+export interface ByteCounters {
+  add(name: 'bytesUp' | 'bytesDown', bytes: number): void;
+}
+
 /** What one thread's pumps share. */
 export class PumpResources {
   readonly pipes: PipePool;
-  readonly counters: Counters;
+  readonly counters: ByteCounters;
   readonly buffer = new NativeBuffer(COPY_BYTES);
 
-  constructor(pipes: PipePool, counters: Counters) {
+  constructor(pipes: PipePool, counters: ByteCounters) {
     this.pipes = pipes;
     this.counters = counters;
   }

@@ -2,9 +2,8 @@
 
 import { takeError } from '../socket/options.ts';
 import type { Connection, ConnectionHandler } from './connection.ts';
-import type { Counters } from './counters.ts';
 import type { Deferred, EventLoop } from './event-loop.ts';
-import { Pump, type PumpResources } from './pump.ts';
+import { type ByteCounters, Pump, type PumpResources } from './pump.ts';
 
 /** How a relay ended by itself. `client-…`, `server-…`: which side's socket failed, with its errno. */
 export type RelayEnd = 'done' | 'client-reset' | 'server-reset' | 'client-error' | 'server-error';
@@ -38,7 +37,7 @@ export class Relay implements ConnectionHandler, Deferred {
   stallMsMax = 0;
   readonly #loop: EventLoop;
   readonly #owner: RelayOwner;
-  readonly #counters: Counters;
+  readonly #counters: ByteCounters;
   #latest: Pump | undefined;
   #upShut = false;
   #downShut = false;

@@ -1,9 +1,9 @@
 // What every flow of one data-plane thread shares.
 
 import type { Config, InboundConfig } from '../config/config.ts';
-import type { Counters } from '../dataplane/counters.ts';
 import type { EventLoop } from '../dataplane/event-loop.ts';
 import type { PumpResources } from '../dataplane/pump.ts';
+import type { ProxyCounters } from './counter-layout.ts';
 import type { FlowEnd, FlowRecord } from './flow-record.ts';
 import type { FlowStatus } from './flow-status.ts';
 import type { MainThread } from './main-thread.ts';
@@ -26,7 +26,7 @@ export interface LiveFlow {
 export interface Context {
   readonly loop: EventLoop;
   readonly resources: PumpResources;
-  readonly counters: Counters;
+  readonly counters: ProxyCounters;
   readonly sources: SourceLimits;
   readonly main: MainThread;
   readonly plainPeers: PlainPeers;

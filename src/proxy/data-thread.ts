@@ -16,6 +16,7 @@ import { acceptedIsMptcp, type MptcpState } from '../socket/mptcp.ts';
 import { refreshSystemCongestion } from '../socket/options.ts';
 import type { Endpoint } from '../wire/destination.ts';
 import type { Context, LiveFlow } from './context.ts';
+import { COUNTER_LAYOUT } from './counter-layout.ts';
 import { Flow } from './flow.ts';
 import type { FlowRecord } from './flow-record.ts';
 import { createInboundHandshake } from './inbound-handshake.ts';
@@ -56,7 +57,7 @@ class DataThread implements Timed {
     const loop = new EventLoop(() => {
       if (read((message) => this.#onMessage(message))) loop.wake();
     });
-    const counters = new Counters(setup.counters, setup.thread);
+    const counters = new Counters(COUNTER_LAYOUT, setup.counters, setup.thread);
     const config: Config = setup.config;
     this.#context = {
       loop,

@@ -1,25 +1,42 @@
 // What is known of a connection once it is over, and whom to tell. One JSON line of the log is one FlowRecord.
 
-import type { ConnectFailure, HandshakeEnd } from '../handshake/inbound.ts';
 import type { MptcpState } from '../socket/mptcp.ts';
 import type { Endpoint } from '../wire/destination.ts';
 
 /** Why a flow ended. Stable: reports and alerts are built on these. */
-export type FlowEnd =
-  | 'done' // both sides ended in order
-  | 'client-reset'
-  | 'server-reset'
-  | 'client-error'
-  | 'server-error'
-  | 'handshake-timeout'
-  | 'idle-timeout'
-  | 'half-closed-timeout'
-  | 'peer-silent' // sent data stayed unacknowledged for longer than userTimeout
-  | 'shutdown' // cut when draining took too long
-  | 'client-gone' // the client left before it was connected
-  | 'handed-over' // plain HTTP requests; each upstream connection is a flow of its own
-  | Exclude<HandshakeEnd, 'connect-failed'>
-  | ConnectFailure;
+export const FLOW_ENDS = [
+  'done', // both sides ended in order
+  'client-reset',
+  'server-reset',
+  'client-error',
+  'server-error',
+  'handshake-timeout',
+  'idle-timeout',
+  'half-closed-timeout',
+  'peer-silent', // sent data stayed unacknowledged for longer than userTimeout
+  'shutdown', // cut when draining took too long
+  'client-gone', // the client left before it was connected
+  'handed-over', // plain HTTP requests; each upstream connection is a flow of its own
+  // The client's handshake failed (HandshakeEnd).
+  'bad-request',
+  'too-large',
+  'unsupported',
+  'auth-required',
+  'auth-failed',
+  // The destination could not be had (ConnectFailure).
+  'refused',
+  'host-unreachable',
+  'network-unreachable',
+  'timed-out',
+  'denied',
+  'name-not-found',
+  'name-failure',
+  'upstream-failed',
+  'resources',
+  'general',
+] as const;
+
+export type FlowEnd = (typeof FLOW_ENDS)[number];
 
 /** One TCP connection or subflow of one side, as last seen; bytes are payload, from our point of view. */
 export interface SubflowRecord {

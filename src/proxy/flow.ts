@@ -137,7 +137,6 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     this.#outbound = this.#dial?.outbound;
     this.#dial?.cancel();
     this.#dial = undefined;
-    this.#context.counters.add('connectsFailed');
     this.#end = failure;
     this.#detail = detail;
     this.#origin.onDialed?.(failure, detail);
@@ -238,7 +237,6 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
         case 'close':
           if (effect.reason !== 'connect-failed') {
             this.#end = effect.reason;
-            this.#context.counters.add('handshakesFailed');
           }
           return this.#closeSoon();
       }
@@ -317,9 +315,6 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   #finish(end: FlowEnd, detail: string | undefined): void {
     this.#end = end;
     this.#detail = detail;
-    const { counters } = this.#context;
-    if (end.endsWith('-reset')) counters.add('resets');
-    if (end.endsWith('-timeout') || end === 'timed-out') counters.add('timeouts');
     // A stream that did not end in order must not look as if it had.
     this.#close(end !== 'done' && this.#relay !== undefined);
   }
@@ -344,6 +339,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     if (!flows.delete(this)) return;
     loop.disarm(this.#timer);
     counters.add('active', -1);
+    counters.add(`end:${this.#end}`);
     if (this.#context.recording) this.#context.record(this.#record());
     this.#origin.onClosed(this.#end === 'handed-over');
   }

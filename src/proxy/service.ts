@@ -4,11 +4,12 @@
 import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import type { Config } from '../config/config.ts';
-import { allocateCounters, type CounterName, sumCounters } from '../dataplane/counters.ts';
+import { allocateCounters, sumCounters } from '../dataplane/counters.ts';
 import { ResolveError } from '../dataplane/resolve-error.ts';
 import { createResolver, type Resolver } from '../dataplane/resolver.ts';
 import type { ConnectFailure } from '../handshake/inbound.ts';
 import { probeMptcp } from '../socket/mptcp.ts';
+import { COUNTER_LAYOUT, type CounterName } from './counter-layout.ts';
 import type { FlowSink } from './flow-record.ts';
 import type { FlowStatus } from './flow-status.ts';
 import { HttpGate } from './http-gate.ts';
@@ -53,7 +54,7 @@ export class ProxyService {
   private constructor(config: Config, options: ServiceOptions, sources: SharedArrayBuffer) {
     this.#config = config;
     this.#options = options;
-    this.#counters = allocateCounters(config.workers);
+    this.#counters = allocateCounters(COUNTER_LAYOUT, config.workers);
     this.#listeners = new Listeners(config.workers);
     this.#resolver = createResolver({ now: () => performance.now(), timeoutMs: config.timeouts.resolve });
     this.#sources = new SourceLimits(sources);
@@ -96,7 +97,7 @@ export class ProxyService {
   }
 
   counters(): Record<CounterName, number> {
-    return sumCounters(this.#counters);
+    return sumCounters(COUNTER_LAYOUT, this.#counters);
   }
 
   /**
