@@ -6,6 +6,7 @@ import * as check from './check.ts';
 import * as configSchema from './config-schema.ts';
 import * as doctor from './doctor.ts';
 import * as hash from './hash.ts';
+import * as lab from './lab.ts';
 import * as reload from './reload.ts';
 import * as run from './run.ts';
 import * as status from './status.ts';
@@ -18,6 +19,7 @@ const COMMANDS: readonly { readonly register: (program: Command) => void }[] = [
   reload,
   status,
   doctor,
+  lab,
   hash,
   configSchema,
 ];
@@ -37,6 +39,8 @@ export function createProgram(): Command {
     .description('A multipath proxy for Linux: any app reaches any server over all its paths at once.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
+    // What follows a subcommand is its own: `lab exec HOST curl -V` asks curl.
+    .enablePositionalOptions()
     .helpCommand('help [command]', 'show help on a command')
     .addHelpText('after', EXAMPLES)
     // Commands made from here on inherit these: throw instead of exiting, and say errors our way.

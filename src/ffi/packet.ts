@@ -20,6 +20,7 @@ const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC_NONBLOCK = 0o2004000;
 const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
 /** include/uapi/linux/if_packet.h */
@@ -32,7 +33,7 @@ const MSG_TRUNC = 0x20;
 /**
  * A non-blocking socket for all frames that arrive at `name` in the calling thread's namespace; what is sent on it leaves
  * there unchanged, past any queueing discipline. `receiveBytes` bounds what the kernel holds for it (counted with its
- * overhead per frame). Throws a LinuxError.
+ * overhead per frame), and without root net.core.rmem_max does. Throws a LinuxError.
  */
 export function openPacketSocket(name: string, receiveBytes: number): number {
   const index = orThrow(interfaceIndex(name), 'if_nametoindex', name);
@@ -46,7 +47,9 @@ export function openPacketSocket(name: string, receiveBytes: number): number {
     };
     set(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, 'PACKET_IGNORE_OUTGOING');
     set(SOL_PACKET, PACKET_QDISC_BYPASS, 1, 'PACKET_QDISC_BYPASS');
-    set(SOL_SOCKET, SO_RCVBUFFORCE, receiveBytes, 'SO_RCVBUFFORCE');
+    value.view.setInt32(0, receiveBytes, true);
+    // Beyond net.core.rmem_max only root of the machine may go; root of a user namespace gets that much and no more.
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value, 4) < 0) set(SOL_SOCKET, SO_RCVBUF, receiveBytes, 'SO_RCVBUF');
     // struct sockaddr_ll: u16 family, be16 protocol, s32 index, then 12 bytes that bind ignores.
     const address = new NativeBuffer(20);
     address.view.setUint16(0, AF_PACKET, true);

@@ -1,7 +1,7 @@
 // The programs that the lab calls (ip, nsenter, tc), run with a time limit and turned into errors that say what failed.
 
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError, LabErrorCode } from './lab-error.ts';
 
@@ -19,6 +19,14 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** Setup commands take milliseconds; this only ends one that hangs. */
 const COMMAND_MS_MAX = 20_000;
 const OUTPUT_BYTES_MAX = 1 << 20;
+/** A killed process is gone within milliseconds, unless the kernel is at something for it. */
+const KILLED_MS_MAX = 2_000;
+
+/** A session of its own: ^C at the terminal reaches this program, and not what it needs to clean up. */
+const OUT_OF_REACH = true;
+
+/** Commands under way; bounded by the hosts of the labs being built. */
+const underWay = new Set<ChildProcess>();
 
 /** Absolute path of a program, or its bare name to be looked up on PATH. */
 export function programPath(name: string): string {
@@ -36,7 +44,13 @@ export function missingProgram(name: string): LabError {
 export function runCommand(command: readonly [string, ...string[]], input = ''): Promise<string> {
   const [name, ...args] = command;
   return new Promise((resolve, reject) => {
-    const child = spawn(programPath(name), args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: COMMAND_MS_MAX });
+    const child = spawn(programPath(name), args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: COMMAND_MS_MAX,
+      detached: OUT_OF_REACH,
+    });
+    underWay.add(child);
+    child.once('close', () => underWay.delete(child));
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -58,14 +72,38 @@ export function runCommand(command: readonly [string, ...string[]], input = ''):
   });
 }
 
+/**
+ * Kills the commands under way and waits until they are gone, without returning to the event loop: what is taken down
+ * afterwards must not be built up again by one of them.
+ */
+export function killCommands(): void {
+  for (const child of underWay) child.kill('SIGKILL');
+  const until = performance.now() + KILLED_MS_MAX;
+  while (performance.now() < until && [...underWay].some(({ pid }) => pid !== undefined && isRunning(pid))) pause(1);
+}
+
+/** Whether a process does anything still: one that has ended is a zombie (Z) until it is asked for. */
+function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
+/** Without returning to the event loop. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 /** For `exit` handlers, where nothing can be waited for. Returns whether it went well; throws nothing. */
 export function runCommandSync(command: readonly [string, ...string[]], input = ''): boolean {
   const [name, ...args] = command;
-  const { status } = spawnSync(programPath(name), args, {
-    input,
-    timeout: COMMAND_MS_MAX,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
+  const stdio: StdioOptions = ['pipe', 'ignore', 'ignore'];
+  // `detached` works here as for spawn, and is only missing from the types.
+  const options = { input, timeout: COMMAND_MS_MAX, detached: OUT_OF_REACH, stdio };
+  const { status } = spawnSync(programPath(name), args, options);
   return status === 0;
 }
 

@@ -1,6 +1,8 @@
 // Takes labs down when the program ends in another way than through `close`: process.exit, an uncaught exception, ^C,
 // SIGTERM, SIGHUP.
 
+import { killCommands } from './commands.ts';
+
 export interface GuardedLab {
   /** Neither may wait or throw. */
   stop: () => void;
@@ -27,6 +29,7 @@ export function unguardLab(lab: GuardedLab): void {
 }
 
 function onExit(): void {
+  killCommands();
   for (const lab of [...open]) {
     lab.stop();
     lab.tearDown();

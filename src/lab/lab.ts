@@ -22,6 +22,7 @@ import { tearDown } from './teardown.ts';
 import { playTimeline, type TimelineAction, type TimelineEntry, type TimelineStep } from './timeline.ts';
 import type { Topology } from './topology.ts';
 import { createTopology, type TopologyInput } from './topology-input.ts';
+import { unknownName } from './unknown-name.ts';
 
 export interface LabOptions {
   /** Part of every namespace's name, `anb-ID-HOST`; made up unless given. 1 to 12 small letters and digits. */
@@ -128,7 +129,7 @@ async function build(topology: Topology, record: LabRecord, seed: number): Promi
   const plans = planHosts(topology);
   // The hidden namespace has no addresses and answers nothing: it only holds the far ends of the cables.
   const quiet = { name: 'net.ipv6.conf.default.disable_ipv6', value: '1', required: false };
-  await Promise.all([
+  await allDone([
     setSysctls(hidden, [quiet]),
     ...plans.map(({ host, sysctls }) => setSysctls(namespaceOf(host.name), sysctls)),
   ]);
@@ -152,7 +153,7 @@ async function build(topology: Topology, record: LabRecord, seed: number): Promi
     hidden,
     cables.flatMap(({ far, mtu }) => [`link set dev ${far} mtu ${mtu} arp off up`]),
   );
-  await Promise.all(plans.map((plan) => runIp(namespaceOf(plan.host.name), hostCommands(plan))));
+  await allDone(plans.map((plan) => runIp(namespaceOf(plan.host.name), hostCommands(plan))));
   return Emulator.open({
     namespace: namespacePath(hidden),
     frameBytesMax: Math.max(...topology.links.map(({ mtu }) => mtu), 0) + FRAME_OVERHEAD,
@@ -166,6 +167,12 @@ async function build(topology: Topology, record: LabRecord, seed: number): Promi
       return { ends: [end(0), end(1)], up, down };
     }),
   });
+}
+
+/** Also when one fails, none is left under way: nothing may be built while it is taken down. */
+async function allDone(steps: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(steps);
+  await Promise.all(steps);
 }
 
 /** Writes them from inside the namespace, each under its own name so that a refusal can be told. */
@@ -221,5 +228,5 @@ function assemble(topology: Topology, record: LabRecord, driver: LinkDriver, end
 function named<Value>(all: ReadonlyMap<string, Value>, name: string, what: string): Value {
   const found = all.get(name);
   if (found !== undefined) return found;
-  throw new LabError(LabErrorCode.unknownName, `no ${what} is named ${name}; there are: ${[...all.keys()].join(', ')}`);
+  throw unknownName(what, name, [...all.keys()]);
 }

@@ -1,15 +1,36 @@
 // Topology files: YAML, with every fault at its line and column.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { LabError, LabErrorCode } from './lab-error.ts';
 import type { Topology } from './topology.ts';
 import { settleTopology, type TopologyFault } from './topology-input.ts';
+import { unknownName } from './unknown-name.ts';
 
 /** The topologies that come with the program. */
 const SHIPPED = fileURLToPath(new URL('../../topologies/', import.meta.url));
+
+export interface ShippedTopology {
+  readonly name: string;
+  readonly path: string;
+  /** The first sentence of the file's comment. */
+  readonly about: string;
+}
+
+/** In the order of their names. */
+export function shippedTopologies(): ShippedTopology[] {
+  const names = readdirSync(SHIPPED)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort();
+  return names.map((name) => {
+    const path = join(SHIPPED, `${name}.yaml`);
+    const comment = /^(?:#.*\n)+/.exec(readText(path, FILE_BYTES_MAX))?.[0].replace(/^#\s?/gm, '') ?? '';
+    return { name, path, about: /^.*?[.:](?=\s|$)/s.exec(comment)?.[0].replaceAll('\n', ' ').slice(0, -1) ?? '' };
+  });
+}
 
 const FILE_BYTES_MAX = 1 << 20;
 const TRACE_BYTES_MAX = 64 << 20;
@@ -17,7 +38,12 @@ const TRACE_BYTES_MAX = 64 << 20;
 /** Reads a topology by its path, or by its name when it comes with the program. Throws a LabError with all faults. */
 export function readTopology(nameOrPath: string): Topology {
   const shipped = join(SHIPPED, `${nameOrPath}.yaml`);
-  const path = /^[a-z0-9-]+$/.test(nameOrPath) && existsSync(shipped) ? shipped : nameOrPath;
+  const isName = /^[a-z0-9-]+$/.test(nameOrPath);
+  const path = isName && existsSync(shipped) ? shipped : nameOrPath;
+  if (isName && !existsSync(path)) {
+    const names = shippedTopologies().map(({ name }) => name);
+    throw unknownName('topology', nameOrPath, names);
+  }
   return parseTopology(readText(path, FILE_BYTES_MAX), path);
 }
 
