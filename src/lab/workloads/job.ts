@@ -45,7 +45,9 @@ export interface Address {
 export interface ClientJob {
   readonly key: number;
   readonly server: Address;
-  readonly proxy: (Address & { readonly credentials?: { readonly name: string; readonly password: string } }) | undefined;
+  readonly proxy:
+    | (Address & { readonly credentials?: { readonly name: string; readonly password: string } })
+    | undefined;
   readonly mptcp: boolean;
   readonly socket: EndOptions;
   readonly timeoutMs: number;

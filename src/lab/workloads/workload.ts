@@ -247,13 +247,7 @@ export interface ToolResult extends Result {
   readonly stderr: string;
 }
 
-export type WorkloadResult =
-  | BulkResult
-  | PingPongResult
-  | ConnectCloseResult
-  | StreamResult
-  | PageResult
-  | ToolResult;
+export type WorkloadResult = BulkResult | PingPongResult | ConnectCloseResult | StreamResult | PageResult | ToolResult;
 
 /** The result that belongs to a workload. */
 export type ResultOf<W extends Workload> = Extract<WorkloadResult, { kind: W['kind'] }>;

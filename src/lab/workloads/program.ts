@@ -1,0 +1,38 @@
+// What the programs inside hosts share: a job comes in, lines go out, and the end of standard input means stop, so that
+// none outlives the lab that started it.
+
+import { readSync, writeSync } from 'node:fs';
+import { Connection } from '../../dataplane/connection.ts';
+import type { EventLoop } from '../../dataplane/event-loop.ts';
+
+const STDIN = 0;
+const STDOUT = 1;
+const JOB_BYTES_MAX = 1 << 20;
+
+/** Reads the first line of standard input. Throws an Error when it is no JSON or too long. */
+export function readJob<Job>(): Job {
+  const chunk = Buffer.alloc(4096);
+  let text = '';
+  while (!text.endsWith('\n')) {
+    const got = readSync(STDIN, chunk);
+    if (got === 0 || text.length > JOB_BYTES_MAX) throw new Error('no job on standard input');
+    text += chunk.toString('latin1', 0, got);
+  }
+  return JSON.parse(Buffer.from(text, 'latin1').toString()) as Job;
+}
+
+export function writeLine(line: object): void {
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+  for (let at = 0; at < bytes.length; ) at += writeSync(STDOUT, bytes, at);
+}
+
+/** Calls back once when standard input says or means stop. It must be a socket, which is what Node gives its children. */
+export function onStop(loop: EventLoop, stop: () => void): void {
+  new Connection(loop, STDIN, false, {
+    onReady: (connection) => {
+      if (!connection.readable) return;
+      connection.detach();
+      stop();
+    },
+  });
+}
