@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import * as check from './check.ts';
 import * as configSchema from './config-schema.ts';
+import * as demo from './demo.ts';
 import * as doctor from './doctor.ts';
 import * as hash from './hash.ts';
 import * as lab from './lab.ts';
@@ -19,6 +20,7 @@ const COMMANDS: readonly { readonly register: (program: Command) => void }[] = [
   reload,
   status,
   doctor,
+  demo,
   lab,
   hash,
   configSchema,

@@ -15,7 +15,7 @@ export interface DemoSettings {
   readonly fileBytes: number;
   /** How long the first path is away. */
   readonly cutMs: number;
-  /** Time given to each download, the same for both: curl's --max-time. */
+  /** Time given to each download, the same for both: its curl runs with it as --max-time. */
   readonly secondsMax: number;
   /** Congestion control of all senders in both networks. */
   readonly congestion: string;
