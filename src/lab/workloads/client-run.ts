@@ -28,7 +28,7 @@ export class ClientRun implements FlowContext {
   readonly job: ClientJob;
   readonly payload: Payload;
   readonly arrivals: Arrivals;
-  readonly startedMs = monotonicMs();
+  readonly startedMs: number;
   /** Bounded by ERRORS_MAX. */
   readonly errors: WorkloadError[] = [];
   errorCount = 0;
@@ -43,6 +43,7 @@ export class ClientRun implements FlowContext {
     this.loop = loop;
     this.job = job;
     this.payload = new Payload(job.key);
+    this.startedMs = monotonicMs();
     this.arrivals = new Arrivals(this.startedMs);
   }
 
@@ -56,6 +57,7 @@ export class ClientRun implements FlowContext {
       this.giveUp(WorkloadErrorCode.timeout, `not over after ${timeoutMs / 1000} s`);
     });
     this.#reportProgress();
+    this.#say({ kind: 'started', atMs: this.startedMs });
     driver.start();
   }
 

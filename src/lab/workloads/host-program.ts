@@ -1,5 +1,6 @@
 // The lab's handle on one of its own programs inside a host.
 
+import { StringDecoder } from 'node:string_decoder';
 import { fileURLToPath } from 'node:url';
 import type { ExecResult, Host, HostProcess } from '../host.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
@@ -29,7 +30,9 @@ export class HostProgram<Line> {
     const path = fileURLToPath(new URL(`./${file}.js`, import.meta.url));
     this.process = host.spawn([process.execPath, path], { timeoutMs });
     const { child, exited } = this.process;
-    child.stdout.setEncoding('utf8').on('data', (text: string) => this.#take(text));
+    // The host reads the same stream, in bytes.
+    const decoder = new StringDecoder('utf8');
+    child.stdout.on('data', (bytes: Buffer) => this.#take(decoder.write(bytes)));
     child.stdin.write(`${JSON.stringify(job)}\n`);
     exited.then(
       (result) => this.#end(result),

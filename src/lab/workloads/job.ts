@@ -58,6 +58,8 @@ export type ClientResult = Exclude<WorkloadResult, { kind: 'tool' }>;
 
 /** One line from a client. */
 export type ClientLine =
+  /** Before the first connection is begun. */
+  | { readonly kind: 'started'; readonly atMs: number }
   | { readonly kind: 'progress'; readonly bytes: number }
   | { readonly kind: 'result'; readonly result: ClientResult };
 

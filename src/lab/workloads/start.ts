@@ -35,7 +35,7 @@ const START_MS_MAX = 20_000;
 const REPORT_MS_MAX = 15_000;
 
 /**
- * Resolves once the workload is under way: the server listens and the client was started. Rejects with a LabError for a
+ * Resolves once the workload is under way: the server listens and the client begins. Rejects with a LabError for a
  * workload that makes no sense, a host that is not there, a program that does not start.
  */
 export async function startWorkload<W extends Workload>(
@@ -90,6 +90,11 @@ async function startTransfer(
       return line.kind === 'progress';
     };
     const program = new HostProgram<ClientLine>(client, 'client', clientJob, lifeMs, onLine);
+    const begun = await program.next(START_MS_MAX).catch(async (error: unknown) => {
+      await program.close();
+      throw error;
+    });
+    if (begun.kind !== 'started') throw new LabError(LabErrorCode.command, `the client said ${begun.kind} first`);
     const stop = (): void => program.stop();
     signal?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted) stop();
@@ -100,7 +105,7 @@ async function startTransfer(
       { name: 'client', host: client.name, pid: program.process.pid },
       { name: 'server', host: host.name, pid: server.process.pid },
     ];
-    return { processes, result, stop };
+    return { startedMs: begun.atMs, processes, result, stop };
   } catch (error) {
     await server.close();
     throw error;
@@ -179,5 +184,6 @@ function startTool(lab: Lab, workload: ToolWorkload, { signal }: StartOptions): 
       signal?.removeEventListener('abort', stop);
     }
   };
-  return { processes: [{ name: command[0]!, host: from, pid: spawned.pid }], result: finished(), stop };
+  const processes = [{ name: command[0]!, host: from, pid: spawned.pid }];
+  return { startedMs, processes, result: finished(), stop };
 }

@@ -253,6 +253,8 @@ export type WorkloadResult = BulkResult | PingPongResult | ConnectCloseResult | 
 export type ResultOf<W extends Workload> = Extract<WorkloadResult, { kind: W['kind'] }>;
 
 export interface WorkloadRun<R extends WorkloadResult = WorkloadResult> {
+  /** When the client began; timelines that belong to the workload count from here. */
+  readonly startedMs: number;
   /** Processes of the workload, for measuring them. */
   readonly processes: readonly { readonly name: string; readonly host: string; readonly pid: number }[];
   /**
