@@ -1,4 +1,4 @@
-// The Debian packages that tests and benchmarks use as real clients, servers and peers. The proxy itself needs none.
+// The Debian packages that tests, benchmarks and the demo use as real clients, servers and peers. The proxy itself needs none.
 // As root the missing ones are installed; otherwise they are named, with what goes untested or unmeasured.
 
 import { spawnSync } from 'node:child_process';
@@ -10,8 +10,18 @@ import { join } from 'node:path';
  * `sets`: who asks for it. `service`: the unit that Debian would start by itself, and that must not stay.
  */
 const PACKAGES = [
-  { name: 'iproute2', proof: 'ip', sets: ['test', 'bench'], use: 'network namespaces, links, MPTCP endpoints' },
-  { name: 'curl', proof: 'curl', sets: ['test', 'bench'], use: 'client: every SOCKS variant, CONNECT, plain HTTP' },
+  {
+    name: 'iproute2',
+    proof: 'ip',
+    sets: ['test', 'bench', 'demo'],
+    use: 'network namespaces, links, MPTCP endpoints',
+  },
+  {
+    name: 'curl',
+    proof: 'curl',
+    sets: ['test', 'bench', 'demo'],
+    use: 'client: every SOCKS variant, CONNECT, plain HTTP',
+  },
   { name: 'mptcpize', proof: 'mptcpize', sets: ['test', 'bench'], use: 'turns clients and peers into MPTCP programs' },
   { name: 'iperf3', proof: 'iperf3', sets: ['test', 'bench'], use: 'load from a client that is not ours' },
   { name: 'microsocks', proof: 'microsocks', sets: ['test', 'bench'], use: 'upstream and peer: SOCKS 5' },

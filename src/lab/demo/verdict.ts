@@ -55,12 +55,11 @@ function cutLines({ events, tcp, settings }: DemoResult): string[] {
   const again = (['mptcp', 'tcp'] as const).map((transfer) => {
     const regained = events.find((event) => event.kind === 'regained' && event.transfer === transfer);
     const name = TRANSFER_NAMES[transfer];
-    if (regained === undefined) return `${name} did not use it again`;
-    return `${name} used it again ${seconds(regained.atMs - back.atMs)} later`;
+    return regained === undefined ? `${name} not at all` : `${name} after ${seconds(regained.atMs - back.atMs)}`;
   });
   const hung = isWhole(tcp) && tcp.longestStallMs >= settings.cutMs;
   return [
-    `Path 1 was away from ${seconds(cut.atMs)} to ${seconds(back.atMs)}; ${again.join(', ')}.`,
+    `Path 1 was away from ${seconds(cut.atMs)} to ${seconds(back.atMs)}; used again by ${again.join(', by ')}.`,
     ...(hung ? ['Plain TCP stood still all that time, and went on only because the path came back.'] : []),
   ];
 }
@@ -73,8 +72,8 @@ function flowLines({ flow }: DemoResult): string[] {
   });
   const count = subflows.length === 1 ? '1 subflow' : `${subflows.length} subflows`;
   return [
-    `The gateway's flow record: ${describeSide(flow.clientSide)} to the client with ${count},`,
-    `  ${describeSide(flow.serverSide)} to the server; end: ${printable(flow.end)}.`,
+    `The gateway's flow record (end: ${printable(flow.end)}): ${describeSide(flow.serverSide)} to the server,`,
+    `  ${describeSide(flow.clientSide)} to the client, with ${count}:`,
     ...subflows,
   ];
 }
@@ -83,6 +82,6 @@ function flowLines({ flow }: DemoResult): string[] {
 function describeSide(state: string | undefined): string {
   if (state === undefined) return 'not connected';
   if (state === 'mptcp') return 'MPTCP';
-  if (state === 'peer-without-mptcp') return 'plain TCP (it does not speak MPTCP)';
+  if (state === 'peer-without-mptcp') return 'plain TCP (no MPTCP there)';
   return `TCP (${printable(state)})`;
 }
