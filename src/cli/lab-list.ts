@@ -1,4 +1,4 @@
-// anabranch lab list, clean: what there is to build, what runs, and the removal of what a killed program left.
+// anabranch lab list, clean: what there is to play and to build, what runs, and the removal of what a killed program left.
 
 import type { Command } from 'commander';
 import { withLabErrors } from './lab-privileges.ts';
@@ -6,7 +6,7 @@ import { withLabErrors } from './lab-privileges.ts';
 const LIST_EXAMPLES = `
 Examples:
   anabranch lab list
-  anabranch lab list --json    the same for a program: { topologies, running }`;
+  anabranch lab list --json    the same for a program: { experiments, topologies, running }`;
 
 const CLEAN_EXAMPLES = `
 Examples:
@@ -15,7 +15,7 @@ Examples:
 export function register(lab: Command): void {
   lab
     .command('list')
-    .description('show the topologies that come along, and the labs that run')
+    .description('show the experiments and topologies that come along, and the labs that run')
     .option('--json', 'print JSON')
     .addHelpText('after', LIST_EXAMPLES)
     .action(({ json = false }: { json?: boolean }) => withLabErrors(() => list(json)));
@@ -27,20 +27,25 @@ export function register(lab: Command): void {
 }
 
 async function list(json: boolean): Promise<void> {
-  const [{ shippedTopologies }, { findRunningLabs }] = await Promise.all([
+  const [{ listExperiments }, { shippedTopologies }, { findRunningLabs }] = await Promise.all([
+    import('../lab/experiments/experiment-file.ts'),
     import('../lab/topology-file.ts'),
     import('../lab/running.ts'),
   ]);
+  const experiments = listExperiments();
   const topologies = shippedTopologies();
   const running = findRunningLabs().map(({ record: { id, topology, pid, hosts }, inside }) => {
     return { id, topology, pid: inside ?? pid, hosts };
   });
   if (json) {
-    console.log(JSON.stringify({ topologies, running }, null, 2));
+    console.log(JSON.stringify({ experiments, topologies, running }, null, 2));
     return;
   }
-  const width = Math.max(...topologies.map(({ name }) => name.length));
+  const width = Math.max(...[...experiments, ...topologies].map(({ name }) => name.length));
   const lines = [
+    'experiments, for anabranch lab run',
+    ...experiments.map((one) => `  ${one.name.padEnd(width)}  ${one.title}`),
+    '',
     'topologies, for anabranch lab up',
     ...topologies.map((one) => `  ${one.name.padEnd(width)}  ${one.about}`),
   ];

@@ -5,13 +5,15 @@ import type { Command } from 'commander';
 import * as control from './lab-control.ts';
 import * as exec from './lab-exec.ts';
 import * as list from './lab-list.ts';
+import * as run from './lab-run.ts';
 import * as up from './lab-up.ts';
 
-const SUBCOMMANDS: readonly { readonly register: (lab: Command) => void }[] = [up, exec, control, list];
+const SUBCOMMANDS: readonly { readonly register: (lab: Command) => void }[] = [run, up, exec, control, list];
 
 const EXAMPLES = `
 Examples:
-  anabranch lab list                             the topologies that come along, and the labs that run
+  anabranch lab list                             experiments and topologies that come along, and the labs that run
+  anabranch lab run pooling --quick              play an experiment and print what it measured
   anabranch lab up two-paths                     build one; it stays until ^C
   anabranch lab exec client ping 10.0.3.2        from another terminal: run a program on a host
   anabranch lab link wifi down                   cut a link; up makes it whole again

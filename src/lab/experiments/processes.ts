@@ -1,0 +1,165 @@
+// The programs of an experiment: started in their hosts, waited for until they listen, watched until the end.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { HostProcess } from '../host.ts';
+import type { Lab } from '../lab.ts';
+import { LabError, LabErrorCode } from '../lab-error.ts';
+
+export interface ProcessSpec {
+  readonly name: string;
+  readonly host: string;
+  /** What to run; for anabranch, its configuration. */
+  readonly command?: readonly string[] | undefined;
+  readonly anabranch?: Readonly<Record<string, unknown>> | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  /** TCP ports on which it listens once it is ready. */
+  readonly ready: readonly number[];
+}
+
+export interface RunningProcess {
+  readonly spec: ProcessSpec;
+  readonly process: HostProcess;
+  /** Where its flow records go; only of anabranch. */
+  readonly flowLog: string | undefined;
+}
+
+export interface Processes {
+  readonly running: readonly RunningProcess[];
+  /** Rejects with a LabError as soon as one of them ends by itself; never resolves. */
+  readonly died: Promise<never>;
+  /** Ends them all; in order for those that know SIGTERM. Resolves when they are gone. */
+  stop(): Promise<void>;
+}
+
+export interface ProcessOptions {
+  /** Takes configurations and flow logs. */
+  readonly directory: string;
+  /** How to run anabranch: the command before `run FILE`. */
+  readonly anabranch: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+const READY_MS_MAX = 15_000;
+const READY_POLL_MS = 20;
+const STOP_MS_MAX = 3_000;
+/** Of what a program prints, the end is kept for messages. */
+const LAST_WORDS_MAX = 2_000;
+const LAST_LINES = 5;
+
+/** Starts all, then waits until each one listens. Rejects when one ends or does not get there; then none is left. */
+export async function startProcesses(
+  lab: Lab,
+  specs: readonly ProcessSpec[],
+  options: ProcessOptions,
+): Promise<Processes> {
+  let stopping = false;
+  let onDeath: (error: LabError) => void = () => undefined;
+  const died = new Promise<never>((_, reject) => {
+    onDeath = reject;
+  });
+  // Whoever races against it handles it; nobody may, when the experiment is over.
+  died.catch(() => undefined);
+  const running: RunningProcess[] = [];
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await Promise.all(running.map(({ process }) => stopProcess(process)));
+  };
+  try {
+    for (const spec of specs) {
+      const { started, lastWords } = start(lab, spec, options);
+      running.push(started);
+      started.process.exited.then(
+        ({ status, signal }) => {
+          if (stopping) return;
+          const how = status === undefined ? `was ended by ${signal}` : `ended with status ${status}`;
+          onDeath(new LabError(LabErrorCode.command, `process ${spec.name} on ${spec.host} ${how}${lastWords()}`));
+        },
+        (error: LabError) => onDeath(error),
+      );
+    }
+    await Promise.race([died, Promise.all(running.map((one) => waitUntilReady(one, options.signal)))]);
+    return { running, died, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function start(
+  lab: Lab,
+  spec: ProcessSpec,
+  { directory, anabranch }: ProcessOptions,
+): { started: RunningProcess; lastWords: () => string } {
+  let command = spec.command ?? [];
+  let flowLog: string | undefined;
+  if (spec.anabranch !== undefined) {
+    flowLog = join(directory, `${spec.name}.jsonl`);
+    const file = join(directory, `${spec.name}.yaml`);
+    writeFileSync(file, stringify({ log: flowLog, admin: 'off', ...spec.anabranch }));
+    command = [...anabranch, 'run', file];
+  }
+  const process = lab.host(spec.host).spawn(command, { env: spec.env, outputBytesMax: 0 });
+  process.child.stdin.end();
+  let said = '';
+  for (const stream of [process.child.stdout, process.child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-LAST_WORDS_MAX);
+    });
+  }
+  const lastWords = (): string => {
+    const lines = said.trim().split('\n').slice(-LAST_LINES).join('\n  ');
+    return lines === '' ? ', without a word' : `; its last words:\n  ${lines}`;
+  };
+  return { started: { spec, process, flowLog }, lastWords };
+}
+
+async function waitUntilReady({ spec, process }: RunningProcess, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + READY_MS_MAX;
+  for (;;) {
+    const listening = listeningPorts(process.pid);
+    const missing = spec.ready.filter((port) => !listening.has(port));
+    if (missing.length === 0) return;
+    signal.throwIfAborted();
+    if (performance.now() > until) {
+      throw new LabError(
+        LabErrorCode.timeout,
+        `process ${spec.name} on ${spec.host} does not listen on port ${missing.join(', ')} after ${READY_MS_MAX / 1_000} s`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  }
+}
+
+/** Ports that anything in the network namespace of a process listens on. */
+export function listeningPorts(pid: number): Set<number> {
+  const ports = new Set<number>();
+  for (const table of ['tcp', 'tcp6']) {
+    for (const line of readTable(`/proc/${pid}/net/${table}`).split('\n').slice(1)) {
+      const [, local, , state] = line.trim().split(/\s+/);
+      // TCP_LISTEN is 10 (include/net/tcp_states.h); address and port are hexadecimal.
+      if (state === '0A' && local !== undefined) ports.add(Number.parseInt(local.split(':')[1] ?? '', 16));
+    }
+  }
+  return ports;
+}
+
+function readTable(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // It has ended; whoever waits for it is told elsewhere.
+    return '';
+  }
+}
+
+async function stopProcess({ exited, kill }: HostProcess): Promise<void> {
+  kill('SIGTERM');
+  // A second SIGTERM makes anabranch cut what still runs.
+  const again = setTimeout(() => kill('SIGTERM'), STOP_MS_MAX / 3);
+  const last = setTimeout(() => kill('SIGKILL'), STOP_MS_MAX);
+  await exited.catch(() => undefined);
+  clearTimeout(again);
+  clearTimeout(last);
+}
