@@ -3,7 +3,7 @@
 
 import { canonicalIp, familyOf, ipToBytes } from '../wire/ip.ts';
 import { addressText, type InterfaceAddress } from './topology.ts';
-import type { TopologyFault } from './topology-input.ts';
+import type { TopologyFault } from './topology-fault.ts';
 
 /** `192.0.2.1/24` in pieces, with the address in canonical form; undefined for anything else. */
 export function parseInterfaceAddress(text: string): InterfaceAddress | undefined {
@@ -73,8 +73,8 @@ export function assignAddresses(given: readonly GivenAddresses[], families: read
       const [first, second] = [found[0]![0], found[1]![0]];
       for (const side of [0, 1] as const) {
         if (found[side]!.length < 2) continue;
-        const message = `one IPv${family} address is enough`;
-        faults.push({ path: ['links', link, 'addresses', hosts[side]!], message });
+        const path = ['links', link, 'addresses', hosts[side]!];
+        faults.push({ path, message: `has several IPv${family} addresses`, hint: 'one of each family' });
       }
       if (first === undefined && second === undefined) {
         if (!families.includes(family)) continue;
@@ -84,13 +84,15 @@ export function assignAddresses(given: readonly GivenAddresses[], families: read
         const without = hosts[first === undefined ? 0 : 1]!;
         faults.push({
           path: ['links', link, 'addresses'],
-          message: `give ${without} an IPv${family} address too, or none`,
+          message: `lacks an IPv${family} address for ${without}`,
+          hint: 'one for both hosts, or for none',
         });
       } else {
         ends[0].push(first);
         ends[1].push(second);
         const message = faultOfPair(first, second);
-        if (message !== undefined) faults.push({ path: ['links', link, 'addresses', hosts[1]!], message });
+        const hint = `another address in ${networkText(first)}`;
+        if (message !== undefined) faults.push({ path: ['links', link, 'addresses', hosts[1]!], message, hint });
       }
     }
     return ends;
@@ -114,7 +116,11 @@ function overlapping(given: readonly GivenAddresses[], links: AssignedAddresses[
         const other = theirs.find((candidate) => overlaps(one, candidate));
         if (other === undefined) continue;
         const message = `${networkText(one)} overlaps ${networkText(other)} of link ${given[j]!.link}`;
-        faults.push({ path: ['links', given[i]!.link, 'addresses'], message });
+        faults.push({
+          path: ['links', given[i]!.link, 'addresses'],
+          message,
+          hint: 'a network of its own for each link',
+        });
       }
     });
   });

@@ -12,13 +12,14 @@ import {
   SIZE_HINT,
   TIME_HINT,
 } from './quantities.ts';
+import { section } from './topology-fault.ts';
 
 /** A value people write as text with a unit or as a plain number. */
 function quantity(parse: (value: string | number) => number | undefined, hint: string) {
-  return z.union([z.string(), z.number()], { error: `must be ${hint}` }).transform((value, context) => {
+  return z.union([z.string(), z.number()], { error: hint }).transform((value, context) => {
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: `must be ${hint}; it is ${JSON.stringify(value)}` });
+    context.addIssue({ code: 'custom', message: hint });
     return z.NEVER;
   });
 }
@@ -27,66 +28,82 @@ export const rate = quantity(parseRate, RATE_HINT);
 export const time = quantity(parseTime, TIME_HINT);
 const share = quantity(parseShare, SHARE_HINT);
 
-const queue = z.union([z.string(), z.number()]).transform((value, context): QueueLimit => {
+const QUEUE_HINT = `${SIZE_HINT}, or ${TIME_HINT.split(',')[0]} at the link's rate`;
+const queue = z.union([z.string(), z.number()], { error: QUEUE_HINT }).transform((value, context): QueueLimit => {
   const bytes = parseSize(value);
   if (bytes !== undefined) return { bytes };
   const ms = typeof value === 'string' ? parseTime(value) : undefined;
   if (ms !== undefined) return { ms };
-  const message = `must be ${SIZE_HINT}, or ${TIME_HINT.split(',')[0]} at the link's rate; it is ${JSON.stringify(value)}`;
-  context.addIssue({ code: 'custom', message });
+  context.addIssue({ code: 'custom', message: QUEUE_HINT });
   return z.NEVER;
 });
 
+const BURST_HINT = 'the mean number of frames lost in a row, 1 or more';
+const BURSTY_HINT = '{ average, burst } or { p, r, good, bad }';
+const tooDense = { wrong: 'asks for more loss than bursts so short can make' };
+
 /** Bursts: either the four parameters, or the mean share lost and the mean length of a burst in frames. */
-const burstyLoss = z.union([
-  z
-    .strictObject({ average: share, burst: z.number().min(1) })
-    .refine(({ average, burst }) => average < 1 && average <= burst * (1 - average), {
-      error: 'so short bursts cannot lose so much: the gap between two would be shorter than a frame',
-    })
-    .transform(
-      ({ average, burst }): Loss => ({
+const burstyLoss = z.union(
+  [
+    section({ average: share, burst: z.number({ error: BURST_HINT }).min(1, { error: BURST_HINT }) }, BURSTY_HINT)
+      .refine(({ average, burst }) => average < 1 && average <= burst * (1 - average), {
+        error: 'a gap between two bursts is at least one frame: lose less, or in longer bursts',
+        params: tooDense,
+      })
+      .transform(
+        ({ average, burst }): Loss => ({
+          kind: 'gilbert-elliott',
+          goodToBad: average / (burst * (1 - average)),
+          badToGood: 1 / burst,
+          lossGood: 0,
+          lossBad: 1,
+        }),
+      ),
+    section({ p: share, r: share, good: share.default(0), bad: share.default(1) }, BURSTY_HINT).transform(
+      ({ p, r, good, bad }): Loss => ({
         kind: 'gilbert-elliott',
-        goodToBad: average / (burst * (1 - average)),
-        badToGood: 1 / burst,
-        lossGood: 0,
-        lossBad: 1,
+        goodToBad: p,
+        badToGood: r,
+        lossGood: good,
+        lossBad: bad,
       }),
     ),
-  z.strictObject({ p: share, r: share, good: share.default(0), bad: share.default(1) }).transform(
-    ({ p, r, good, bad }): Loss => ({
-      kind: 'gilbert-elliott',
-      goodToBad: p,
-      badToGood: r,
-      lossGood: good,
-      lossBad: bad,
-    }),
-  ),
-]);
+  ],
+  { error: BURSTY_HINT },
+);
 
-const loss = z.union([
-  share.transform((probability): Loss => (probability === 0 ? NO_LOSS : { kind: 'random', probability })),
-  burstyLoss,
-]);
+const loss = z.union(
+  [share.transform((probability): Loss => (probability === 0 ? NO_LOSS : { kind: 'random', probability })), burstyLoss],
+  { error: `${SHARE_HINT}, or ${BURSTY_HINT}` },
+);
+
+export const TRACE_HINT = "a file of Mahimahi's format: ascending whole milliseconds, one a line, the last above 0";
 
 /** A list of milliseconds, as in Mahimahi's files. */
 export const trace = z
-  .array(z.number().int().min(0))
-  .min(1)
-  .refine((times) => times.every((time, i) => i === 0 || time >= times[i - 1]!), 'must ascend')
-  .refine((times) => (times.at(-1) ?? 0) > 0, 'must end after 0 ms');
+  .array(z.int({ error: TRACE_HINT }).min(0, { error: TRACE_HINT }), { error: TRACE_HINT })
+  .min(1, { error: TRACE_HINT })
+  .refine((times) => times.every((time, i) => i === 0 || time >= times[i - 1]!), {
+    error: TRACE_HINT,
+    params: { wrong: 'does not ascend' },
+  })
+  .refine((times) => (times.at(-1) ?? 0) > 0, { error: TRACE_HINT, params: { wrong: 'ends at 0 ms' } });
+
+const UNLIMITED_HINT = `${RATE_HINT}, or unlimited`;
 
 export const directionShape = {
-  rate: z.union([z.literal('unlimited').transform(() => Number.POSITIVE_INFINITY), rate]).optional(),
-  trace: z.union([trace, z.null()]).optional(),
+  rate: z
+    .union([z.literal('unlimited').transform(() => Number.POSITIVE_INFINITY), rate], { error: UNLIMITED_HINT })
+    .optional(),
+  trace: z.union([trace, z.null()], { error: TRACE_HINT }).optional(),
   delay: time.optional(),
   jitter: time.optional(),
-  reorder: z.boolean().optional(),
+  reorder: z.boolean({ error: 'true or false' }).optional(),
   loss: loss.optional(),
   queue: queue.optional(),
 };
 
-const directionChange = z.strictObject(directionShape);
+const directionChange = section(directionShape, 'one direction of a link');
 export type DirectionChange = z.output<typeof directionChange>;
 
 export const linkChangeShape = {
@@ -98,7 +115,7 @@ export const linkChangeShape = {
 };
 
 /** What `link.set` takes: for both directions, and for one of them under `up` or `down`. */
-export const linkChange = z.strictObject(linkChangeShape);
+export const linkChange = section(linkChangeShape, 'a link');
 export type LinkChangeInput = z.input<typeof linkChange>;
 export type LinkChange = z.output<typeof linkChange>;
 

@@ -9,6 +9,7 @@ import type { DirectionCounters, LinkDriver } from './link-driver.ts';
 import type { DirectionSettings } from './link-settings.ts';
 import type { CutOptions } from './timeline.ts';
 import type { LinkSpec } from './topology.ts';
+import { faultsOf, formatTopologyFault } from './topology-fault.ts';
 
 export interface LinkParts {
   readonly spec: LinkSpec;
@@ -58,8 +59,11 @@ export class Link {
   set(input: LinkChangeInput): Promise<void> {
     const parsed = linkChange.safeParse(input);
     if (parsed.success) return this.apply(parsed.data);
-    const lines = parsed.error.issues.map(({ path, message }) => `${[this.name, ...path].join('.')}: ${message}`);
-    return Promise.reject(new LabError(LabErrorCode.topology, lines.join('\n')));
+    const faults = faultsOf(parsed.error.issues, input).map((fault) => ({
+      ...fault,
+      path: [this.name, ...fault.path],
+    }));
+    return Promise.reject(new LabError(LabErrorCode.topology, faults.map(formatTopologyFault).join('\n')));
   }
 
   /** As `set`, for a change that was parsed already. */

@@ -3,10 +3,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
+import { type Fault, formatFault, formatPath } from '../config/fault.ts';
+import { placeAt, placeOf } from '../config/places.ts';
+import { wordsOf } from '../config/yaml-faults.ts';
 import { LabError, LabErrorCode } from './lab-error.ts';
+import { TRACE_HINT } from './link-change.ts';
 import type { Topology } from './topology.ts';
-import { settleTopology, type TopologyFault } from './topology-input.ts';
+import type { TopologyFault } from './topology-fault.ts';
+import { settleTopology } from './topology-input.ts';
 import { unknownName } from './unknown-name.ts';
 
 /** The topologies that come with the program. */
@@ -34,6 +39,8 @@ export function shippedTopologies(): ShippedTopology[] {
 
 const FILE_BYTES_MAX = 1 << 20;
 const TRACE_BYTES_MAX = 64 << 20;
+/** Enough to share a section, too few to blow up memory. */
+const ALIASES_MAX = 100;
 
 /** Reads a topology by its path, or by its name when it comes with the program. Throws a LabError with all faults. */
 export function readTopology(nameOrPath: string): Topology {
@@ -50,50 +57,38 @@ export function readTopology(nameOrPath: string): Topology {
 /** Parses the text of a topology file; `path` names it in messages, and traces are found beside it. */
 export function parseTopology(text: string, path: string): Topology {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0) {
-    throw fault(
-      broken.map(({ message, pos }) => at(path, lines, pos[0], message.split('\n')[0]!.replace(/ at line .*$/, ''))),
-    );
+    throw refusal(broken.map((error) => ({ file: path, ...placeAt(lines, error.pos[0]), key: '', ...wordsOf(error) })));
   }
   const faults: TopologyFault[] = [];
-  const input = loadTraces(document.toJS({ maxAliasCount: 100 }), dirname(path), faults);
+  const input = loadTraces(valuesOf(document, path), dirname(path), faults);
   const settled = settleTopology(input);
   faults.push(...(settled.faults ?? []));
   if (settled.topology !== undefined && faults.length === 0) return settled.topology;
-  throw fault(
-    faults.map(({ path: keys, message }) => {
-      const named = keys.length > 0 ? `${keys.join('.')}: ` : '';
-      return at(path, lines, offsetOf(document, keys), `${named}${message}`);
+  throw refusal(
+    faults.map(({ path: keys, message, hint, atKey = false }) => {
+      return { file: path, ...placeOf(document, lines, keys, atKey), key: formatPath(keys), message, hint };
     }),
   );
 }
 
-function fault(lines: readonly string[]): LabError {
-  return new LabError(LabErrorCode.topology, lines.join('\n'));
+function refusal(faults: readonly Fault[]): LabError {
+  const sorted = faults.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  return new LabError(LabErrorCode.topology, sorted.map(formatFault).join('\n'));
 }
 
-function at(path: string, lines: LineCounter, offset: number, message: string): string {
-  const { line, col } = lines.linePos(offset);
-  return `${path}:${Math.max(line, 1)}:${Math.max(col, 1)}: ${message}`;
-}
-
-/** Where the key that `keys` leads to stands, or the deepest one on the way that exists. */
-function offsetOf(document: Document, keys: TopologyFault['path']): number {
-  let offset = 0;
-  keys.forEach((key, depth) => {
-    const parent = depth === 0 ? document.contents : document.getIn(keys.slice(0, depth), true);
-    const pair = isMap(parent)
-      ? parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key)
-      : undefined;
-    if (pair !== undefined && isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
-    else {
-      const node = document.getIn(keys.slice(0, depth + 1), true);
-      if (isScalar(node)) offset = node.range?.[0] ?? offset;
-    }
-  });
-  return offset;
+function valuesOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: ALIASES_MAX }) ?? {};
+  } catch (error) {
+    if (!(error instanceof ReferenceError || error instanceof RangeError)) throw error;
+    const hint = 'write out what the aliases stand for';
+    throw refusal([
+      { file, line: 0, column: 0, key: '', message: 'has an alias that leads nowhere, or too many', hint },
+    ]);
+  }
 }
 
 /** Replaces the name of each trace file by its times: one whole number of milliseconds a line, as Mahimahi has it. */
@@ -111,7 +106,8 @@ function loadTraces(input: unknown, directory: string, faults: TopologyFault[]):
           readText(isAbsolute(holder.trace) ? holder.trace : join(directory, holder.trace), TRACE_BYTES_MAX),
         );
       } catch (error) {
-        faults.push({ path, message: error instanceof Error ? error.message : String(error) });
+        const message = error instanceof Error ? error.message : String(error);
+        faults.push({ path, message, hint: TRACE_HINT });
         holder.trace = null;
       }
     }

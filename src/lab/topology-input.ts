@@ -2,83 +2,145 @@
 // Reads no file: a trace comes as its list of times.
 
 import { z } from 'zod';
+import { printable } from '../config/fault.ts';
 import { assignAddresses, parseInterfaceAddress } from './addressing.ts';
 import { LabError, LabErrorCode } from './lab-error.ts';
 import { applyChange, linkChange, linkChangeShape, time } from './link-change.ts';
 import { PERFECT } from './link-settings.ts';
 import { CUTS, DIRECTIONS, type TimelineAction, type TimelineEntry } from './timeline.ts';
 import { ENDPOINT_FLAGS, type HostSpec, type LinkSpec, type MptcpSpec, type Topology } from './topology.ts';
+import { faultsOf, formatTopologyFault, section, type TopologyFault } from './topology-fault.ts';
+import { namesHint } from './unknown-name.ts';
 
 const HOSTS_MAX = 64;
 const LINKS_MAX = 128;
 
-const name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be 1 to 32 small letters, digits and hyphens');
+const YES_OR_NO = 'true or false';
+const NAME_HINT = '1 to 32 small letters, digits and hyphens, a letter first';
+const name = z.string({ error: NAME_HINT }).regex(/^[a-z][a-z0-9-]{0,31}$/, { error: NAME_HINT });
 /** IFNAMSIZ − 1 characters, no dot (it would split a sysctl's name), not the kernel's own names. */
+const LINK_NAME_HINT = '1 to 15 small letters, digits, hyphens and underscores, a letter first; not lo, all, default';
 const linkName = z
-  .string()
-  .regex(/^[a-z][a-z0-9_-]{0,14}$/, 'must be 1 to 15 small letters, digits, hyphens and underscores')
-  .refine((text) => !['lo', 'all', 'default'].includes(text), 'is a name the kernel uses itself');
+  .string({ error: LINK_NAME_HINT })
+  .regex(/^[a-z][a-z0-9_-]{0,14}$/, { error: LINK_NAME_HINT })
+  .refine((text) => !['lo', 'all', 'default'].includes(text), { error: LINK_NAME_HINT });
 
-const flags = z.union([z.enum(ENDPOINT_FLAGS).transform((flag) => [flag]), z.array(z.enum(ENDPOINT_FLAGS))]);
-const pathManagerLimit = z.number().int().min(0).max(8);
+const FLAGS_HINT = `one of ${ENDPOINT_FLAGS.join(', ')}, or a list of them`;
+const flag = z.enum(ENDPOINT_FLAGS, { error: FLAGS_HINT });
+const flags = z.union([flag.transform((one) => [one]), z.array(flag, { error: FLAGS_HINT })], { error: FLAGS_HINT });
 
-const mptcp = z.strictObject({
-  enabled: z.boolean().default(true),
-  endpoints: z
-    .union([z.literal('auto'), z.literal('none').transform(() => ({})), z.record(linkName, flags)])
-    .default('auto'),
-  subflows: pathManagerLimit.default(8),
-  addAddrAccepted: pathManagerLimit.default(8),
+function whole(min: number, max: number) {
+  const error = `a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+const pathManagerLimit = whole(0, 8);
+
+const ENDPOINTS_HINT = 'auto, none, or flags by the name of a link: { wifi: subflow }';
+const mptcp = section(
+  {
+    enabled: z.boolean({ error: YES_OR_NO }).default(true),
+    endpoints: z
+      .union(
+        [
+          z.literal('auto', { error: ENDPOINTS_HINT }),
+          z.literal('none', { error: ENDPOINTS_HINT }).transform(() => ({})),
+          z.record(linkName, flags, { error: ENDPOINTS_HINT }),
+        ],
+        { error: ENDPOINTS_HINT },
+      )
+      .default('auto'),
+    subflows: pathManagerLimit.default(8),
+    addAddrAccepted: pathManagerLimit.default(8),
+  },
+  'the MPTCP of a host',
+);
+
+const SYSCTL_HINT = 'the name of a net.… sysctl';
+const sysctlName = z.string({ error: SYSCTL_HINT }).regex(/^net(\.[A-Za-z0-9_-]+)+$/, { error: SYSCTL_HINT });
+const SYSCTL_VALUE_HINT = 'a number, or text of letters, digits, spaces and . , : / + -';
+const sysctlValue = z.union(
+  [
+    z.number({ error: SYSCTL_VALUE_HINT }).transform(String),
+    z.string({ error: SYSCTL_VALUE_HINT }).regex(/^[\w .,:/+-]+$/, { error: SYSCTL_VALUE_HINT }),
+  ],
+  { error: SYSCTL_VALUE_HINT },
+);
+
+const host = section(
+  {
+    forward: z.boolean({ error: YES_OR_NO }).default(false),
+    mptcp: z
+      .union([z.boolean({ error: YES_OR_NO }), mptcp], {
+        error: 'true, false, or a map: { enabled, endpoints, subflows, addAddrAccepted }',
+      })
+      .default(true),
+    sysctls: z.record(sysctlName, sysctlValue, { error: 'values by the names of sysctls' }).default({}),
+  },
+  'a host',
+);
+
+const ADDRESS_HINT = 'an address with its prefix length, such as 192.0.2.1/24';
+const address = z.string({ error: ADDRESS_HINT });
+const addresses = z.union([address.transform((text) => [text]), z.array(address, { error: ADDRESS_HINT })], {
+  error: `${ADDRESS_HINT}, or a list of them`,
 });
 
-const sysctlName = z.string().regex(/^net(\.[A-Za-z0-9_-]+)+$/, 'must be the name of a net.… sysctl');
-const sysctlValue = z.union([z.number().transform(String), z.string().regex(/^[\w .,:/+-]+$/, 'has odd characters')]);
+const link = section(
+  {
+    ...linkChangeShape,
+    between: z.tuple([name, name], { error: 'the two hosts that it joins: [client, router]' }),
+    mtu: whole(576, 9_000).default(1_500),
+    addresses: z.record(name, addresses, { error: 'addresses by the name of a host' }).default({}),
+  },
+  'a link',
+);
 
-const host = z.strictObject({
-  forward: z.boolean().default(false),
-  mptcp: z.union([z.boolean(), mptcp]).default(true),
-  sysctls: z.record(sysctlName, sysctlValue).default({}),
-});
+function choice<const T extends readonly [string, ...string[]]>(values: T) {
+  return z.enum(values, { error: `one of ${values.join(', ')}` });
+}
 
-const addresses = z.union([z.string().transform((text) => [text]), z.array(z.string())]);
+const moment = z.union(
+  [
+    section(
+      {
+        at: time,
+        down: linkName,
+        how: choice(CUTS).optional(),
+        direction: choice(DIRECTIONS).optional(),
+        side: name.optional(),
+      },
+      'a cut',
+    ),
+    section({ at: time, up: linkName }, 'the end of a cut'),
+    section({ at: time, set: linkName, to: linkChange }, 'a change'),
+    section(
+      { at: time, address: section({ host: name, link: linkName, to: address }, 'a change of address') },
+      'a change of address',
+    ),
+  ],
+  { error: 'at (a time), and one of down, up, set (with to), address: { at: 5s, down: wifi }' },
+);
 
-const link = z.strictObject({
-  ...linkChangeShape,
-  between: z.tuple([name, name]),
-  mtu: z.number().int().min(576, 'must be at least 576').max(9_000, 'must be at most 9000').default(1_500),
-  addresses: z.record(name, addresses).default({}),
-});
-
-const moment = z.union([
-  z.strictObject({
-    at: time,
-    down: linkName,
-    how: z.enum(CUTS).optional(),
-    direction: z.enum(DIRECTIONS).optional(),
-    side: name.optional(),
-  }),
-  z.strictObject({ at: time, up: linkName }),
-  z.strictObject({ at: time, set: linkName, to: linkChange }),
-  z.strictObject({ at: time, address: z.strictObject({ host: name, link: linkName, to: z.string() }) }),
-]);
+const HOSTS_HINT = 'a map from names to hosts; a host may be empty: { client: {}, router: { forward: true } }';
 
 /** The shape of a topology file, and of what `createLab` takes. */
-export const topologyInput = z.strictObject({
-  name: name.default('lab'),
-  seed: z.number().int().min(0).max(0xffff_ffff).default(1),
-  ipv6: z.boolean().default(true),
-  hosts: z.record(name, host.or(z.null().transform(() => host.parse({})))),
-  links: z.record(linkName, link),
-  timeline: z.array(moment).default([]),
-});
+export const topologyInput = section(
+  {
+    name: name.default('lab'),
+    seed: whole(0, 0xffff_ffff).default(1),
+    ipv6: z.boolean({ error: YES_OR_NO }).default(true),
+    hosts: z.record(
+      name,
+      z.union([host, z.null().transform(() => host.parse({}))], { error: 'keys and values of a host, or nothing' }),
+      { error: HOSTS_HINT },
+    ),
+    links: z.record(linkName, link, { error: 'a map from names to links: { wifi: { between: [client, router] } }' }),
+    timeline: z.array(moment, { error: 'a list such as [{ at: 5s, down: wifi }]' }).default([]),
+  },
+  'a topology',
+);
 export type TopologyInput = z.input<typeof topologyInput>;
 type Shaped = z.output<typeof topologyInput>;
-
-/** Something wrong with a topology: `path` leads to the value, as in `['links', 'wifi', 'rate']`. */
-export interface TopologyFault {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-}
 
 export type TopologyResult =
   | { readonly topology: Topology; readonly faults?: undefined }
@@ -87,14 +149,7 @@ export type TopologyResult =
 /** All faults at once, or the topology. Throws nothing. */
 export function settleTopology(input: unknown): TopologyResult {
   const parsed = topologyInput.safeParse(input);
-  if (!parsed.success) {
-    return {
-      faults: parsed.error.issues.map(({ path, message }) => ({
-        path: path.map((key) => (typeof key === 'symbol' ? String(key) : key)),
-        message,
-      })),
-    };
-  }
+  if (!parsed.success) return { faults: faultsOf(parsed.error.issues, input) };
   const faults = checkNames(parsed.data);
   if (faults.length > 0) return { faults };
   return buildTopology(parsed.data);
@@ -104,31 +159,36 @@ export function settleTopology(input: unknown): TopologyResult {
 export function createTopology(input: TopologyInput): Topology {
   const { topology, faults } = settleTopology(input);
   if (topology !== undefined) return topology;
-  const lines = faults.map(({ path, message }) => `${path.join('.') || 'topology'}: ${message}`);
-  throw new LabError(LabErrorCode.topology, lines.join('\n'));
+  throw new LabError(LabErrorCode.topology, faults.map(formatTopologyFault).join('\n'));
 }
 
 function checkNames(shaped: Shaped): TopologyFault[] {
   const faults: TopologyFault[] = [];
   const hosts = new Set(Object.keys(shaped.hosts));
   const links = new Set(Object.keys(shaped.links));
-  const known = (names: ReadonlySet<string>): string => [...names].join(', ') || 'none';
-  const requireHost = (host: string, path: TopologyFault['path']): void => {
-    if (!hosts.has(host)) faults.push({ path, message: `no host is named ${host}; there are: ${known(hosts)}` });
+  const requireName = (what: string, name: string, known: ReadonlySet<string>, path: TopologyFault['path']): void => {
+    if (known.has(name)) return;
+    // In `addresses` and `endpoints` the name is a key.
+    const atKey = path.at(-1) === name;
+    faults.push({ path, atKey, message: `no ${what} is named ${name}`, hint: namesHint(name, [...known]) });
   };
-  const requireLink = (link: string, path: TopologyFault['path']): void => {
-    if (!links.has(link)) faults.push({ path, message: `no link is named ${link}; there are: ${known(links)}` });
+  const requireHost = (host: string, path: TopologyFault['path']): void => requireName('host', host, hosts, path);
+  const requireLink = (link: string, path: TopologyFault['path']): void => requireName('link', link, links, path);
+  const limit = (count: number, most: number, key: string): void => {
+    if (count > most) faults.push({ path: [key], message: `are ${count}`, hint: `at most ${most}` });
   };
-  if (hosts.size > HOSTS_MAX) faults.push({ path: ['hosts'], message: `at most ${HOSTS_MAX} hosts` });
-  if (links.size > LINKS_MAX) faults.push({ path: ['links'], message: `at most ${LINKS_MAX} links` });
+  limit(hosts.size, HOSTS_MAX, 'hosts');
+  limit(links.size, LINKS_MAX, 'links');
   for (const [link, { between, addresses }] of Object.entries(shaped.links)) {
     for (const [i, host] of between.entries()) requireHost(host, ['links', link, 'between', i]);
     if (between[0] === between[1]) {
-      faults.push({ path: ['links', link, 'between'], message: 'a link joins two different hosts' });
+      const message = `joins ${between[0]} to itself`;
+      faults.push({ path: ['links', link, 'between'], message, hint: 'two different hosts' });
     }
     for (const host of Object.keys(addresses)) {
       if (between.includes(host)) continue;
-      faults.push({ path: ['links', link, 'addresses', host], message: `must be ${between.join(' or ')}` });
+      const path = ['links', link, 'addresses', host];
+      faults.push({ path, atKey: true, message: 'the link does not reach this host', hint: between.join(' or ') });
     }
   }
   for (const [host, { mptcp: spec }] of Object.entries(shaped.hosts)) {
@@ -137,7 +197,9 @@ function checkNames(shaped: Shaped): TopologyFault[] {
       const path = ['hosts', host, 'mptcp', 'endpoints', link];
       requireLink(link, path);
       if (links.has(link) && !shaped.links[link]!.between.includes(host)) {
-        faults.push({ path, message: `link ${link} does not reach ${host}` });
+        const reaching = [...links].filter((one) => shaped.links[one]!.between.includes(host));
+        const hint = `links of ${host}: ${reaching.join(', ') || 'none'}`;
+        faults.push({ path, atKey: true, message: `this link does not reach ${host}`, hint });
       }
     }
   }
@@ -165,8 +227,11 @@ function buildTopology(shaped: Shaped): TopologyResult {
       (addresses[host] ?? []).flatMap((text) => {
         const parsed = parseInterfaceAddress(text);
         if (parsed !== undefined) return [parsed];
-        const message = `must be an address with its prefix length, such as 192.0.2.1/24; it is ${text}`;
-        faults.push({ path: ['links', link, 'addresses', host], message });
+        faults.push({
+          path: ['links', link, 'addresses', host],
+          message: `is "${printable(text)}"`,
+          hint: ADDRESS_HINT,
+        });
         return [];
       }),
     ),
