@@ -9,7 +9,8 @@ export function unknownName(what: string, name: string, known: readonly string[]
 
 /** `did you mean wifi? there are: wifi, cellular` */
 export function namesHint(name: string, known: readonly string[]): string {
-  const near = nearest(name, known);
+  // Any other letter is near to a single one.
+  const near = name.length > 1 ? nearest(name, known) : undefined;
   const all = `there are: ${known.join(', ') || 'none'}`;
   return near === undefined ? all : `did you mean ${near}? ${all}`;
 }
