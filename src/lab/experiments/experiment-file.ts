@@ -83,7 +83,8 @@ export function parseExperiment(text: string, path: string, variant: Variant): E
   const only = readOnly(variant.only, parameters);
   if (typeof only === 'string') throw new LabError(LabErrorCode.unknownName, only);
   const variables = { ...values.variables, ...quick?.variables };
-  const settings = settingsOf(parameters);
+  const skipped = [...values.skip, ...(quick?.skip ?? [])];
+  const settings = settingsOf(parameters).filter((setting) => !skipped.some((when) => matches(setting, when)));
   if (settings.length > SETTINGS_MAX) {
     throw place([{ path: ['parameters'], message: `make ${settings.length} settings`, hint: `at most ${SETTINGS_MAX}` }]);
   }
@@ -120,8 +121,24 @@ function labelsOf({ labels, values }: Setting): Record<string, unknown> {
   );
 }
 
-function checkTogether({ parameters, quick, papers, measures, variables }: ExperimentValues): Finding[] {
+function checkTogether({ parameters, quick, papers, measures, variables, skip }: ExperimentValues): Finding[] {
   const findings: Finding[] = [];
+  const checkLabels = (when: PaperFigure['when'], path: Finding['path']): void => {
+    for (const [name, labels] of Object.entries(when)) {
+      const known = parameters[name];
+      if (known === undefined) {
+        const hint = `known: ${Object.keys(parameters).join(', ') || 'none'}`;
+        findings.push({ path: [...path, name], message: 'is no parameter', hint });
+      }
+      for (const label of labels) {
+        if (known === undefined || known.has(label)) continue;
+        const hint = `known: ${[...known.keys()].join(', ')}`;
+        findings.push({ path: [...path, name], message: `${label} is no value of it`, hint });
+      }
+    }
+  };
+  for (const [i, when] of skip.entries()) checkLabels(when, ['skip', i]);
+  for (const [i, when] of (quick?.skip ?? []).entries()) checkLabels(when, ['quick', 'skip', i]);
   for (const name of Object.keys(quick?.parameters ?? {})) {
     if (name in parameters) continue;
     findings.push({ path: ['quick', 'parameters', name], message: 'is no parameter', hint: `known: ${Object.keys(parameters).join(', ')}` });
@@ -135,17 +152,7 @@ function checkTogether({ parameters, quick, papers, measures, variables }: Exper
       const hint = `known: ${Object.keys(measures).join(', ')}`;
       findings.push({ path: ['papers', i, 'measure'], message: `is "${measure}": no measure has this name`, hint });
     }
-    for (const [name, labels] of Object.entries(when)) {
-      const known = parameters[name];
-      const path = ['papers', i, 'when', name];
-      if (known === undefined) {
-        findings.push({ path, message: 'is no parameter', hint: `known: ${Object.keys(parameters).join(', ')}` });
-      }
-      for (const label of labels) {
-        if (known === undefined || known.has(label)) continue;
-        findings.push({ path, message: `${label} is no value of it`, hint: `known: ${[...known.keys()].join(', ')}` });
-      }
-    }
+    checkLabels(when, ['papers', i, 'when']);
   }
   return findings;
 }

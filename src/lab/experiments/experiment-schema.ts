@@ -67,9 +67,11 @@ export const processesSchema = z
 const label = z.union([plain.transform((value) => [String(value)]), z.array(plain.transform(String))], {
   error: 'a label or a list of them',
 });
+const labels = z.record(name, label, { error: 'a map from parameters to labels' });
+const skip = z.array(labels, { error: 'a list of maps from parameters to labels' }).default([]);
 const paper = section(
   {
-    when: z.record(name, label, { error: 'a map from parameters to labels' }).default({}),
+    when: labels.default({}),
     measure: text('the name of a measure'),
     figure: z.union([z.string(), z.number().transform(String)], { error: 'the figure, as text' }),
     source: text('where the figure is from'),
@@ -83,6 +85,7 @@ const quick = section(
     repetitions: count(REPETITIONS_MAX).optional(),
     parameters: parameters.optional(),
     variables: variables.optional(),
+    skip,
   },
   'what --quick changes',
 );
@@ -101,6 +104,8 @@ export const experimentSchema = section(
     courses: z.array(z.unknown(), { error: 'a list of courses' }).default([]),
     capacity: z.unknown(),
     parameters: parameters.default({}),
+    /** Settings that would say nothing new. */
+    skip,
     variables: variables.default({}),
     repetitions: count(REPETITIONS_MAX).default(5),
     seed: z.int({ error: 'a whole number' }).min(0, { error: 'at least 0' }).max(0xffff_ffff, { error: 'at most 2^32 − 1' }).default(1),

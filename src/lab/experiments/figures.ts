@@ -1,18 +1,14 @@
 // The figures of one run, from what was recorded in it. A figure is undefined when what it asks for did not happen.
 
-import type { ByteSeries } from '../../analysis/byte-series.ts';
-import { mean } from '../../analysis/summary.ts';
+import { type ByteSeries, rateBetween } from '../../analysis/byte-series.ts';
 import { quantileOfSorted, sortSamples } from '../../analysis/quantiles.ts';
+import { failoverMs, regainMs } from '../../analysis/recovery.ts';
+import { mean } from '../../analysis/summary.ts';
+import type { Measures } from '../measures/sampler.ts';
 import type { WorkloadResult } from '../workloads/workload.ts';
 import { payloadCapacity } from './capacity.ts';
 import type { Measure } from './measure-schema.ts';
 import type { Scene } from './scene.ts';
-
-export interface ProcessUse {
-  /** User and system time. */
-  readonly cpuMs: number;
-  readonly memoryBytesMax: number;
-}
 
 /** What was recorded in a run. */
 export interface RunData {
@@ -21,19 +17,9 @@ export interface RunData {
   readonly originMs: number;
   readonly endMs: number;
   readonly workloads: ReadonlyMap<string, WorkloadResult>;
-  /** Bytes that left a direction of a link, Ethernet headers included, by `linkKey`. */
-  readonly links: ReadonlyMap<string, ByteSeries>;
-  /** Growth of the counters of each host. */
-  readonly counters: ReadonlyMap<string, Readonly<Record<string, number>>>;
-  readonly processes: ReadonlyMap<string, ProcessUse>;
+  readonly measures: Measures;
 }
 
-export function linkKey(link: string, direction: 'up' | 'down'): string {
-  return `${link} ${direction}`;
-}
-
-/** A silence that a cut causes begins this soon after it: what is under way still arrives. */
-const SILENCE_BEGINS_MS = 1_000;
 /** Rates that are compared are means over this long, or every burst would count. */
 const REGAIN_WINDOW_MS = 1_000;
 
@@ -45,13 +31,16 @@ export function takeFigure(measure: Measure, run: RunData): number | undefined {
       return used(run, measure);
     case 'gap':
       return transfer(run, measure.of)?.longestGap.ms;
-    case 'recovery':
-      return recovery(run, measure);
+    case 'recovery': {
+      const result = transfer(run, measure.of);
+      return seconds(result && failoverMs(result.goodput, run.originMs + measure.after));
+    }
     case 'regain':
-      return regain(run, measure);
+      return seconds(regain(run, measure));
     case 'rate': {
-      const series = run.links.get(linkKey(measure.link, measure.direction));
-      return series && megabits(series, run.originMs + measure.from, run.originMs + (measure.to ?? run.endMs - run.originMs));
+      const series = linkSeries(run, measure.link, measure.direction);
+      const { originMs, endMs } = run;
+      return series && rateBetween(series, originMs + measure.from, Math.min(endMs, originMs + (measure.to ?? Infinity))) / 1e6;
     }
     case 'latency':
       return latency(run, measure);
@@ -63,15 +52,16 @@ export function takeFigure(measure: Measure, run: RunData): number | undefined {
       if (measure.take === 'startup') return result.startUpMs;
       return measure.take === 'stalled' ? result.stalledMs : result.stalls.length;
     }
-    case 'counter':
-      return run.counters.get(measure.host)?.[measure.name];
-    case 'cpu': {
-      const use = run.processes.get(measure.process);
-      return use && (100 * use.cpuMs) / (run.endMs - run.originMs);
+    case 'counter': {
+      const counters = run.measures.hosts.find(({ host }) => host === measure.host)?.counters;
+      // Only what grew is there.
+      return counters && (counters[measure.name] ?? 0);
     }
+    case 'cpu':
+      return percent(run.measures.processes.find(({ name }) => name === measure.process)?.cpuShare);
     case 'memory': {
-      const use = run.processes.get(measure.process);
-      return use && use.memoryBytesMax / 1e6;
+      const bytes = run.measures.processes.find(({ name }) => name === measure.process)?.residentBytesMax;
+      return bytes && bytes / 1e6;
     }
     case 'finished': {
       const result = run.workloads.get(measure.of);
@@ -98,7 +88,7 @@ function goodput(
   const toMs = Math.min(to ?? Number.POSITIVE_INFINITY, result.endedMs - run.originMs);
   if (toMs <= fromMs) return undefined;
   if (from === 0 && to === undefined) return { mbit: result.bitsPerSecond / 1e6, fromMs, toMs };
-  return { mbit: megabits(result.goodput, run.originMs + fromMs, run.originMs + toMs), fromMs, toMs };
+  return { mbit: rateBetween(result.goodput, run.originMs + fromMs, run.originMs + toMs) / 1e6, fromMs, toMs };
 }
 
 function used(run: RunData, measure: Of<'used'>): number | undefined {
@@ -108,56 +98,27 @@ function used(run: RunData, measure: Of<'used'>): number | undefined {
   return (100e6 * got.mbit) / payloadCapacity(topology, timeline, capacity, got.fromMs, got.toMs);
 }
 
-/** Bins that lie half in count half. */
-export function bytesBetween({ startMs, binMs, bytes }: ByteSeries, fromMs: number, toMs: number): number {
-  let sum = 0;
-  const first = Math.max(0, Math.floor((fromMs - startMs) / binMs));
-  const last = Math.min(bytes.length - 1, Math.floor((toMs - startMs) / binMs));
-  for (let i = first; i <= last; i++) {
-    const begin = startMs + i * binMs;
-    const overlap = Math.min(toMs, begin + binMs) - Math.max(fromMs, begin);
-    if (overlap > 0) sum += (bytes[i]! * overlap) / binMs;
-  }
-  return sum;
+/** Of a link in one direction, as its far end received them. */
+function linkSeries({ scene, measures }: RunData, link: string, direction: 'up' | 'down'): ByteSeries | undefined {
+  const hosts = scene.topology.links.find(({ name }) => name === link)?.hosts;
+  const receiver = hosts?.[direction === 'down' ? 0 : 1];
+  return measures.interfaces.find((one) => one.link === link && one.host === receiver)?.received;
 }
 
-function megabits(series: ByteSeries, fromMs: number, toMs: number): number {
-  return (bytesBetween(series, fromMs, toMs) * 8) / ((toMs - fromMs) * 1e3);
-}
-
-/**
- * Seconds from a cut until the end of the longest silence that begins soon after it. 0 where no bin was empty; undefined
- * when the silence lasted to the end.
- */
-function recovery(run: RunData, { of, after }: Of<'recovery'>): number | undefined {
-  const series = transfer(run, of)?.goodput;
-  if (series === undefined) return undefined;
-  const { startMs, binMs, bytes } = series;
-  const cutMs = run.originMs + after;
-  let longest = { begin: 0, end: 0 };
-  for (let i = Math.max(0, Math.floor((cutMs - startMs) / binMs)); i < bytes.length; i++) {
-    if (startMs + i * binMs > cutMs + SILENCE_BEGINS_MS) break;
-    let end = i;
-    while (end < bytes.length && bytes[end] === 0) end++;
-    if (end - i > longest.end - longest.begin) longest = { begin: i, end };
-    i = Math.max(i, end - 1);
-  }
-  if (longest.end === longest.begin) return 0;
-  return longest.end >= bytes.length ? undefined : (startMs + longest.end * binMs - cutMs) / 1_000;
-}
-
-/** Seconds from a return until the link carries, over the second that follows, its share of what it carried before. */
 function regain(run: RunData, { link, direction, after, before, share }: Of<'regain'>): number | undefined {
-  const series = run.links.get(linkKey(link, direction));
-  if (series === undefined) return undefined;
+  const series = linkSeries(run, link, direction);
+  const at = (ms: number): number => run.originMs + ms;
   const [from, to] = before;
-  const wanted = share * megabits(series, run.originMs + from, run.originMs + to);
-  const returnedMs = run.originMs + after;
-  const lastMs = series.startMs + series.bytes.length * series.binMs - REGAIN_WINDOW_MS;
-  for (let at = returnedMs; at <= lastMs; at += series.binMs) {
-    if (megabits(series, at, at + REGAIN_WINDOW_MS) >= wanted) return (at - returnedMs) / 1_000;
-  }
-  return undefined;
+  const span = { earlierFromMs: at(from), earlierToMs: at(to), share, windowMs: REGAIN_WINDOW_MS };
+  return series && regainMs(series, { eventMs: at(after), ...span });
+}
+
+function seconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1_000;
+}
+
+function percent(share: number | undefined): number | undefined {
+  return share === undefined ? undefined : share * 100;
 }
 
 function latency(run: RunData, { of, from, to, at }: Of<'latency'>): number | undefined {

@@ -44,6 +44,8 @@ export interface ProcessOptions {
 const READY_MS_MAX = 15_000;
 const READY_POLL_MS = 20;
 const STOP_MS_MAX = 3_000;
+/** What a workload leaves behind when it is over nobody waits for. */
+const DRAIN = '200ms';
 /** Of what a program prints, the end is kept for messages. */
 const LAST_WORDS_MAX = 2_000;
 const LAST_LINES = 5;
@@ -97,7 +99,8 @@ function start(
   if (spec.anabranch !== undefined) {
     flowLog = join(directory, `${spec.name}.jsonl`);
     const file = join(directory, `${spec.name}.yaml`);
-    writeFileSync(file, stringify({ log: flowLog, admin: 'off', ...spec.anabranch }));
+    const timeouts = { drain: DRAIN, ...(spec.anabranch.timeouts as object | undefined) };
+    writeFileSync(file, stringify({ log: flowLog, admin: 'off', ...spec.anabranch, timeouts }));
     command = [...anabranch, 'run', file];
   }
   const process = lab.host(spec.host).spawn(command, { env: spec.env, outputBytesMax: 0 });

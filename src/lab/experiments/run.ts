@@ -7,11 +7,11 @@ import { createLab, type Lab } from '../lab.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
 import { monotonicMs } from '../measures/clock.ts';
 import type { TimelineAction } from '../timeline.ts';
+import { type Measures, startSampler } from '../measures/sampler.ts';
 import { startWorkload } from '../workloads/start.ts';
 import type { Workload, WorkloadResult, WorkloadRun } from '../workloads/workload.ts';
 import { type RunData, takeFigure } from './figures.ts';
 import { type Processes, startProcesses } from './processes.ts';
-import { startRecording } from './recording.ts';
 import type { Scene } from './scene.ts';
 import type { PlannedWorkload } from './workload-schema.ts';
 
@@ -32,9 +32,7 @@ export interface Run {
   readonly steps: readonly { readonly what: string; readonly atMs: number; readonly doneMs: number }[];
   readonly originMs: number;
   readonly workloads: Readonly<Record<string, WorkloadResult>>;
-  readonly links: Readonly<Record<string, unknown>>;
-  readonly counters: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  readonly processes: Readonly<Record<string, unknown>>;
+  readonly measures: Measures;
   /** Flow records of each anabranch, the first hundred. */
   readonly flows: Readonly<Record<string, readonly unknown[]>>;
 }
@@ -75,7 +73,9 @@ async function play(
 ): Promise<{ data: RunData; steps: Run['steps'] }> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const recording = await startRecording(lab, processes.running);
+  const sampler = await startSampler(lab, {
+    processes: processes.running.map(({ spec: { name, host }, process: { pid } }) => ({ name, host, pid })),
+  });
   const steps: Run['steps'][number][] = [];
   try {
     // Those of the beginning are under way before the script begins: starting a client takes some tenths of a second.
@@ -104,11 +104,11 @@ async function play(
     });
     const workloads = new Map(await Promise.race([results, failed, processes.died]));
     options.signal.throwIfAborted();
-    const data = { scene, originMs, endMs: monotonicMs(), workloads, ...(await recording.finish()) };
+    const data = { scene, originMs, endMs: monotonicMs(), workloads, measures: await sampler.stop() };
     return { data, steps };
   } finally {
     stop.abort();
-    recording.close();
+    await sampler.stop();
   }
 }
 
@@ -148,9 +148,7 @@ function describe(startedAt: string, data: RunData, steps: Run['steps'], { runni
     steps,
     originMs: data.originMs,
     workloads: Object.fromEntries(data.workloads),
-    links: Object.fromEntries(data.links),
-    counters: Object.fromEntries(data.counters),
-    processes: Object.fromEntries(data.processes),
+    measures: data.measures,
     flows: Object.fromEntries(flows),
   };
 }
