@@ -114,9 +114,13 @@ async function chooseShow(settings: DemoSettings): Promise<Show> {
   ]);
   const view = new LiveView(settings);
   // https://no-color.org: any value but the empty one.
-  const screen = new Screen(stdout, { coloured: !env.NO_COLOR });
+  const screen = new Screen({ coloured: !env.NO_COLOR });
   const unicode = /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || '');
-  const draw = (): void => screen.draw(view.lines(stdout.columns, unicode));
+  const draw = (): void => {
+    // A terminal that does not tell its size (a serial line) says 0.
+    const size = { columns: stdout.columns || 80, rows: stdout.rows || 24 };
+    stdout.write(screen.draw(view.lines(size.columns, unicode), size));
+  };
   return {
     onStart: draw,
     onSample(sample) {
@@ -127,7 +131,7 @@ async function chooseShow(settings: DemoSettings): Promise<Show> {
       view.onEvent(event);
       draw();
     },
-    end: () => screen.end(),
+    end: () => void stdout.write(screen.end()),
   };
 }
 

@@ -96,9 +96,11 @@ class Play {
     onStart?.();
     this.#start = performance.now();
     this.#downloads = { mptcp: this.#download('mptcp'), tcp: this.#download('tcp') };
-    const ends = Promise.all(TRANSFERS.map((transfer) => this.#finish(transfer, sha256)));
-    await this.#script();
-    const [mptcp, tcp] = (await ends) as [TransferResult, TransferResult];
+    const [mptcp, tcp] = await Promise.all([
+      this.#finish('mptcp', sha256),
+      this.#finish('tcp', sha256),
+      this.#script(),
+    ]);
     const [flow] = await Promise.all(proxies.map(stopProxy));
     return {
       mptcp,
@@ -244,7 +246,8 @@ class Play {
   #tell(event: Omit<DemoEvent, 'atMs'>): number {
     const told = { atMs: this.#now(), ...event };
     this.#events.push(told);
-    this.#options.onEvent?.(told);
+    // ^C at a terminal ends curl too; that download has not failed.
+    if (!this.#options.signal.aborted) this.#options.onEvent?.(told);
     return told.atMs;
   }
 }
