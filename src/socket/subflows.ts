@@ -62,6 +62,8 @@ let hasFullInfo = true;
 
 /** include/net/tcp_states.h */
 const TCP_CLOSE = 7;
+/** The peer's FIN has come: TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING. Of TCP_CLOSE nobody can tell. */
+const FIN_RECEIVED: ReadonlySet<number> = new Set([6, 8, 9, 11]);
 
 const ENOPROTOOPT = 92;
 const EOPNOTSUPP = 95;
@@ -172,15 +174,16 @@ function isWiped(view: DataView, at: number): boolean {
 
 /** struct tcp_info */
 function readTcpInfo(view: DataView, at: number, id: number, local: Endpoint, remote: Endpoint): SubflowSample {
-  // The kernel counts SYN and FIN as acknowledged bytes; of what was sent, neither is part.
+  // The kernel counts SYN and FIN as acknowledged bytes, and FIN as received; of what was sent, neither is part.
   const acked = Number(view.getBigUint64(at + 120, true));
   const sentOnce = Number(view.getBigUint64(at + 200, true)) - Number(view.getBigUint64(at + 208, true));
+  const received = Number(view.getBigUint64(at + 128, true));
   return {
     id,
     local,
     remote,
     bytesSent: Math.min(acked, sentOnce),
-    bytesReceived: Number(view.getBigUint64(at + 128, true)),
+    bytesReceived: received - (received > 0 && FIN_RECEIVED.has(view.getUint8(at)) ? 1 : 0),
     rttUs: view.getUint32(at + 68, true),
     retransmits: view.getUint32(at + 100, true),
     congestionWindow: view.getUint32(at + 80, true),
