@@ -18,6 +18,8 @@ export class Peer {
   readonly ended: Promise<string>;
   /** The error's code, or `closed`: when both directions are over. */
   readonly closed: Promise<string>;
+  /** Local and remote; a socket forgets them when it is reset. */
+  readonly ports: readonly [number, number];
   #chunks: Buffer[] = [];
   #length = 0;
   #over = false;
@@ -25,6 +27,7 @@ export class Peer {
 
   constructor(socket: Socket) {
     this.socket = socket;
+    this.ports = [socket.localPort ?? 0, socket.remotePort ?? 0];
     let code: string | undefined;
     socket.on('data', (data) => {
       this.#chunks.push(data);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Config } from '#anabranch/config/config.js';
 import { parseConfig } from '#anabranch/config/parse.js';
-import type { CounterName } from '#anabranch/dataplane/counters.js';
+import type { CounterName } from '#anabranch/proxy/counter-layout.js';
 import type { FlowRecord } from '#anabranch/proxy/flow-record.js';
 import { ProxyService } from '#anabranch/proxy/service.js';
 import { until } from './wait.ts';

@@ -1,6 +1,5 @@
 // Waiting for something to become so, instead of for a time to pass.
 
-import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const USUAL_MS = 10_000;
@@ -30,11 +29,6 @@ export async function within<T>(promise: Promise<T>, what: string, ms = USUAL_MS
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Descriptors that a process has open. */
-export function openDescriptors(pid: number | 'self' = 'self'): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 function said(thing: unknown): string {
