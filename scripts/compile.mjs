@@ -1,6 +1,6 @@
 // TypeScript to JavaScript: src → dist, test → build/test, bench → build/bench.
 //
-// Two things tsc alone does not do. Outputs whose source is gone are deleted, so that a test removed from the tree
+// Three things tsc alone does not do. The dashboard's page is bundled, so that a browser loads three files. Outputs whose source is gone are deleted, so that a test removed from the tree
 // cannot run. And dist/ carries a stamp of what it was built from, so that a start needs neither tsc nor a write when
 // nothing changed: times are not compared, because a clone or a copy sets them as it likes.
 
@@ -15,7 +15,11 @@ const PROJECTS = { src: 'dist', test: 'build/test', bench: 'build/bench' };
 /** True when dist/ is whole and was built from exactly these sources. */
 export function distFresh(root) {
   try {
-    return readFileSync(join(root, 'dist/.stamp'), 'utf8') === stamp(root) && missingOutputs(root, 'src').length === 0;
+    return (
+      readFileSync(join(root, 'dist/.stamp'), 'utf8') === stamp(root) &&
+      missingOutputs(root, 'src').length === 0 &&
+      existsSync(join(root, 'dist/dashboard/web/app.js'))
+    );
   } catch {
     return false;
   }
@@ -30,11 +34,16 @@ export function compile(root, projects) {
     if (missingOutputs(root, project).length > 0)
       rmSync(join(root, PROJECTS[project], '.tsbuildinfo'), { force: true });
   }
-  const tsc = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', ...projects], {
-    cwd: root,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const tsc = spawnSync(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-b', ...projects, 'src/dashboard/web'],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  if (tsc.status === 0) bundlePage(root);
   if (tsc.status !== 0) throw new SetupError(`the build failed:\n${tsc.stdout || (tsc.error ?? tsc.signal ?? '')}`);
   writeFileSync(join(root, 'dist/.stamp'), stamp(root));
 }
@@ -42,12 +51,41 @@ export function compile(root, projects) {
 /** What dist/ depends on: the sources, the compiler's options, and what tsc last did there (its build info). */
 function stamp(root) {
   const hash = createHash('sha256');
-  const files = [...sources(root, 'src').map((file) => join('src', file)), 'src/tsconfig.json', 'tsconfig.base.json'];
+  const files = [
+    ...sources(root, 'src').map((file) => join('src', file)),
+    ...pageSources(root),
+    'src/tsconfig.json',
+    'tsconfig.base.json',
+  ];
   for (const file of [...files, 'dist/.tsbuildinfo']) {
     const content = readFileSync(join(root, file));
     hash.update(`${file}\0${content.length}\0`).update(content);
   }
   return hash.digest('hex');
+}
+
+/** src/dashboard/web → dist/dashboard/web. The types of the page are a project of their own. */
+function bundlePage(root) {
+  const from = join(root, 'src/dashboard/web');
+  const to = join(root, 'dist/dashboard/web');
+  const options = ['--bundle', '--minify', '--format=esm', '--target=es2022', '--jsx=automatic', '--log-level=warning'];
+  const esbuild = spawnSync(
+    process.execPath,
+    [
+      join(root, 'node_modules/esbuild/bin/esbuild'),
+      ...['app.tsx', 'app.css', 'index.html'].map((file) => join(from, file)),
+      ...options,
+      '--jsx-import-source=preact',
+      '--loader:.html=copy',
+      `--outdir=${to}`,
+    ],
+    { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  if (esbuild.status !== 0) throw new SetupError(`the dashboard's page was not built:\n${esbuild.stderr}`);
+}
+
+function pageSources(root) {
+  return filesBelow(join(root, 'src/dashboard/web')).map((file) => join('src/dashboard/web', file));
 }
 
 function sources(root, project) {
@@ -64,6 +102,7 @@ function deleteStale(root, project) {
   const outDir = join(root, PROJECTS[project]);
   for (const file of filesBelow(outDir)) {
     const stem = file.replace(/(\.d\.ts|\.js)(\.map)?$/, '');
+    if (file.startsWith('dashboard/web/')) continue;
     if (stem !== file && !existsSync(join(root, project, `${stem}.ts`))) rmSync(join(outDir, file));
   }
 }

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { type Fault, formatFault } from '../config/fault.ts';
 import { defaultAdminPath } from './admin-client.ts';
+import { DEFAULT_DASHBOARD } from './config-source.ts';
 
 const EXAMPLES = `
 Examples:
@@ -43,7 +44,7 @@ async function faultsOf(file: string): Promise<readonly Fault[]> {
     const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     return [{ file: fileName, line: 0, column: 0, key: '', message, hint: 'name a YAML file that you may read' }];
   }
-  const defaults = { workers: availableParallelism(), admin: defaultAdminPath() };
+  const defaults = { workers: availableParallelism(), admin: defaultAdminPath(), dashboard: DEFAULT_DASHBOARD };
   const { parseConfig } = await import('../config/parse.ts');
   const parsed = parseConfig(content, { fileName, defaults });
   return 'faults' in parsed ? parsed.faults : [];

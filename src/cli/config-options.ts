@@ -24,5 +24,6 @@ export function addConfigOptions(command: Command): Command {
     .option('--congestion <name>', 'congestion control')
     .option('-w, --workers <n>', 'data-plane threads; default: one for each core')
     .option('--log <target>', 'flow records: off, stdout, or a file ending in .jsonl')
-    .option('--admin <path>', 'admin socket');
+    .option('--admin <path>', 'admin socket')
+    .option('--dashboard <address:port>', 'dashboard and /metrics; default: 127.0.0.1:1088');
 }

@@ -10,6 +10,9 @@ import { defaultAdminPath } from './admin-client.ts';
 import { CliError } from './cli-error.ts';
 import type { RunFlags } from './config-options.ts';
 
+/** Loopback only; another instance takes any free port. */
+export const DEFAULT_DASHBOARD = { address: '127.0.0.1', port: 1088 };
+
 export interface ConfigSource {
   /** Reads it now. Rejects with a CliError (exit code 2) that lists every fault. */
   read(): Promise<Config>;
@@ -20,7 +23,7 @@ export function createConfigSource(file: string | undefined, flags: RunFlags): C
   if (file !== undefined && given.length > 0) {
     throw new CliError(`${given.join(', ')}: write it into ${file}; flags are for running without a file`, 2);
   }
-  const defaults = { workers: availableParallelism(), admin: defaultAdminPath() };
+  const defaults = { workers: availableParallelism(), admin: defaultAdminPath(), dashboard: DEFAULT_DASHBOARD };
   return {
     async read() {
       if (file === undefined) return configOf(configFromFlags(flags, defaults));

@@ -1,6 +1,8 @@
 // The proxy as a process: joins configuration, service, flow log, admin API and signals.
 
-import type { Config } from '../config/config.ts';
+import type { Config, DashboardConfig } from '../config/config.ts';
+import { createMetrics } from '../dashboard/metrics.ts';
+import { type Dashboard, openDashboard } from '../dashboard/server.ts';
 import { raiseOpenFiles } from '../dataplane/open-files.ts';
 import { JsonLinesSink } from '../flowlog/json-lines.ts';
 import { type Admin, AdminSocketError, openAdmin } from '../proxy/admin.ts';
@@ -10,7 +12,8 @@ import { ProxyService } from '../proxy/service.ts';
 import { formatHostPort } from '../wire/destination.ts';
 import { defaultAdminPath } from './admin-client.ts';
 import { CliError } from './cli-error.ts';
-import type { ConfigSource } from './config-source.ts';
+import { type ConfigSource, DEFAULT_DASHBOARD } from './config-source.ts';
+import { createDashboardSource } from './dashboard-source.ts';
 import { dropRoot } from './drop-root.ts';
 import { createLogger } from './logger.ts';
 import { createNotifier, type Notifier } from './notifier.ts';
@@ -40,6 +43,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
     const where = formatHostPort(local.address, local.port);
     log.info('listening', `${type} on ${where}, ${isMptcp ? 'MPTCP and TCP' : 'TCP'}`, { inbound });
   }
+  const dashboard = await openDashboardFor(config, service, log);
   const reload = () => reloadFrom(source, service, sink, log, notifier);
   const admin = await openAdminFor(config, service, reload, log);
   if (config.user !== undefined) dropRoot(config.user, log);
@@ -49,6 +53,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const exitCode = await ended;
   notifier.close();
   admin?.close();
+  dashboard?.close();
   // Whatever is left (a crashed thread's siblings) must not keep the process.
   setTimeout(() => process.exit(exitCode), 1_000).unref();
   return exitCode;
@@ -75,6 +80,25 @@ async function startService(
     return await ProxyService.start(config, { log, sink, onCrash });
   } catch (error) {
     throw new CliError(explainListen(error), 3);
+  }
+}
+
+async function openDashboardFor(config: Config, service: ProxyService, log: Log): Promise<Dashboard | undefined> {
+  if (config.dashboard === undefined) return undefined;
+  const source = createDashboardSource(service);
+  const open = (port: number) =>
+    openDashboard({ ...(config.dashboard as DashboardConfig), port, source, metrics: createMetrics(source) });
+  const { port } = config.dashboard;
+  const isDefault = port === DEFAULT_DASHBOARD.port && config.dashboard.address === DEFAULT_DASHBOARD.address;
+  try {
+    const dashboard = await open(port).catch((error: NodeJS.ErrnoException) => {
+      if (!isDefault || error.code !== 'EADDRINUSE') throw error;
+      return open(0);
+    });
+    log.info('dashboard', `dashboard on ${dashboard.url}`);
+    return dashboard;
+  } catch (error) {
+    throw new CliError(`dashboard: ${messageOf(error)}`, 3);
   }
 }
 

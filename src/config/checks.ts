@@ -1,16 +1,45 @@
 // What only several values together can tell: names that clash or are missing, chains that do not end, rules that
 // cannot hold. Works on the file as it was parsed, so that it finds what it can find also when single values are faulty.
 
+import { isLoopback } from '../routing/access.ts';
 import { checkInbounds, isInboundType } from './check-inbounds.ts';
 import { checkOutbounds } from './check-outbounds.ts';
 import type { FaultPath, Finding } from './fault.ts';
+import { readLog } from './log-target.ts';
 import { inboundNames, mapsOf, type RawMap } from './names.ts';
 import { suggest } from './nearest.ts';
+import { readListen } from './readings.ts';
 
 export function checkTogether(raw: unknown): Finding[] {
   if (typeof raw !== 'object' || raw === null) return [];
   const file = raw as RawMap;
-  return [...checkInbounds(file.inbounds), ...checkOutbounds(file.outbounds), ...checkRules(file)];
+  return [
+    ...checkInbounds(file.inbounds),
+    ...checkOutbounds(file.outbounds),
+    ...checkRules(file),
+    ...checkDashboard(file),
+    ...checkLog(file),
+  ];
+}
+
+function checkDashboard({ dashboard, dashboardToken }: RawMap): Finding[] {
+  const listen = typeof dashboard === 'string' ? readListen(dashboard) : undefined;
+  if (listen === undefined || !('value' in listen) || isLoopback(listen.value.address)) return [];
+  if (dashboardToken !== undefined) return [];
+  const message = 'is open to others without a token';
+  return [{ path: ['dashboard'], message, hint: 'set dashboardToken, or listen on 127.0.0.1 and come by ssh -L' }];
+}
+
+/** Settings of a database beside a target that is none. */
+function checkLog({ log }: RawMap): Finding[] {
+  if (typeof log !== 'object' || log === null || !('target' in log) || typeof log.target !== 'string') return [];
+  const place = readLog(log.target);
+  if (!('value' in place) || place.value.kind === 'database') return [];
+  const message = 'is for databases only';
+  const hint = 'leave it out, or name a database as the target';
+  return ['retention', 'spool', 'gateway']
+    .filter((key) => key in log)
+    .map((key) => ({ path: ['log', key], message, hint, atKey: true }));
 }
 
 function checkRules(file: RawMap): Finding[] {

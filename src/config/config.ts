@@ -9,6 +9,8 @@ export interface Config {
   readonly log: LogTarget;
   /** Path of the admin API's unix socket, or `undefined` for none. */
   readonly admin: string | undefined;
+  /** Where the dashboard is served, or `undefined` for none. */
+  readonly dashboard: DashboardConfig | undefined;
   /** Account to change to once everything is opened; only when started as root. */
   readonly user: string | undefined;
   readonly limits: Limits;
@@ -23,7 +25,33 @@ export interface Config {
 export type LogTarget =
   | { readonly kind: 'off' }
   | { readonly kind: 'stdout' }
-  | { readonly kind: 'file'; readonly path: string };
+  | { readonly kind: 'file'; readonly path: string }
+  | DatabaseLog;
+
+export interface DatabaseLog {
+  readonly kind: 'database';
+  readonly database: LogDatabase;
+  /** How long entries are kept, in milliseconds; whole days. */
+  readonly retention: number;
+  readonly spool: {
+    /** Where entries wait for the database; `undefined`: beside the other state of this machine. */
+    readonly directory: string | undefined;
+    readonly bytesMax: number;
+  };
+  /** This machine's name in the database; `undefined`: its host name. */
+  readonly gateway: string | undefined;
+}
+
+export type LogDatabase =
+  /** The URL may hold a password: a secret, never to be logged or shown. */
+  | { readonly kind: 'postgres'; readonly url: string }
+  /** `undefined`: beside the other state of this machine. */
+  | { readonly kind: 'embedded'; readonly directory: string | undefined };
+
+export interface DashboardConfig extends ListenAddress {
+  /** What every visitor must bring; a secret. Needed beyond loopback. */
+  readonly token: string | undefined;
+}
 
 export interface Limits {
   /** Connections of all inbounds together. */

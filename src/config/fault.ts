@@ -69,7 +69,7 @@ export function describeValue(value: unknown, path: FaultPath): string {
   const secret = isSecret(path);
   if (typeof value !== 'string') return secret ? `is a ${typeof value}` : `is ${String(value)}`;
   // Whatever holds an @ may be a URL with a password.
-  return secret || /@|scrypt:/.test(value) ? 'is text of another form' : `is "${printable(value)}"`;
+  return secret || /@|scrypt:|password=/i.test(value) ? 'is text of another form' : `is "${printable(value)}"`;
 }
 
 export function isSecret(path: FaultPath): boolean {

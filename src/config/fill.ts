@@ -2,7 +2,16 @@
 // default is what it is.
 
 import { DIRECT } from '../routing/rules.ts';
-import type { Config, InboundConfig, OutboundConfig, RuleConfig, SocketConfig } from './config.ts';
+import type {
+  Config,
+  DashboardConfig,
+  InboundConfig,
+  ListenAddress,
+  LogTarget,
+  OutboundConfig,
+  RuleConfig,
+  SocketConfig,
+} from './config.ts';
 import { inboundNames } from './names.ts';
 import type { FileValues } from './schema.ts';
 
@@ -11,6 +20,8 @@ export interface ConfigDefaults {
   /** Threads when the file names no number: one for each core. */
   readonly workers: number;
   readonly admin: string | undefined;
+  /** Where the dashboard is when the file does not say; not given: nowhere. */
+  readonly dashboard?: ListenAddress;
 }
 
 type InboundValues = NonNullable<FileValues['inbounds']>[number];
@@ -28,6 +39,10 @@ const TIMEOUTS = {
   halfClosed: 300_000,
   drain: 30_000,
 } as const;
+/** Thirty days. */
+const RETENTION_MS = 30 * 86_400_000;
+/** Some 200,000 flows: twenty seconds of a very busy proxy, or days of a household's. */
+const SPOOL_BYTES_MAX = 256 << 20;
 const CONGESTION = 'cubic';
 const KEEPALIVE_SECONDS = 60;
 /** As long as keepalives take to find a silent peer gone: 60 s and three probes 20 s apart. */
@@ -46,9 +61,10 @@ export function fillConfig(values: FileValues, defaults: ConfigDefaults): Config
   const connections = values.limits?.connections ?? CONNECTIONS;
   return {
     workers: values.workers ?? defaults.workers,
-    log: values.log ?? { kind: 'off' },
+    log: fillLog(values.log),
     // `off` is there, and undefined.
     admin: 'admin' in values ? values.admin : defaults.admin,
+    dashboard: fillDashboard(values, defaults),
     user: values.user,
     limits: { connections, connectionsPerSource: values.limits?.connectionsPerSource ?? connections },
     timeouts: { ...TIMEOUTS, ...withoutUndefined(values.timeouts ?? {}) },
@@ -56,6 +72,20 @@ export function fillConfig(values: FileValues, defaults: ConfigDefaults): Config
     outbounds: [...outbounds, ...direct].map(fillOutbound),
     rules: (values.rules ?? []).map(fillRule),
   };
+}
+
+function fillDashboard(values: FileValues, defaults: ConfigDefaults): DashboardConfig | undefined {
+  const listen = 'dashboard' in values ? values.dashboard : defaults.dashboard;
+  return listen === undefined ? undefined : { ...listen, token: values.dashboardToken };
+}
+
+function fillLog(values: FileValues['log']): LogTarget {
+  if (values === undefined) return { kind: 'off' };
+  const settings = 'target' in values ? values : { target: values };
+  const { target, retention = RETENTION_MS, spool = {}, gateway } = settings;
+  if (target.kind !== 'database') return target;
+  const { directory, bytesMax = SPOOL_BYTES_MAX } = spool;
+  return { ...target, retention, spool: { directory, bytesMax }, gateway };
 }
 
 function fillInbound(values: InboundValues, name: string): InboundConfig {

@@ -30,6 +30,7 @@ export interface ConfigFlags {
   readonly workers?: string;
   readonly log?: string;
   readonly admin?: string;
+  readonly dashboard?: string;
 }
 
 const FILE = 'command line';
@@ -54,8 +55,8 @@ export function configFromFlags(flags: ConfigFlags, defaults: ConfigDefaults): P
   return 'config' in result && faults.length === 0 ? { config: result.config } : { faults };
 }
 
-function addTopLevel({ raw, origins }: Built, { workers, log, admin }: ConfigFlags): void {
-  for (const [key, text] of Object.entries({ workers, log, admin })) {
+function addTopLevel({ raw, origins }: Built, { workers, log, admin, dashboard }: ConfigFlags): void {
+  for (const [key, text] of Object.entries({ workers, log, admin, dashboard })) {
     if (text === undefined) continue;
     raw[key] = key === 'workers' && /^\d{1,9}$/.test(text) ? Number(text) : text;
     origins.push({ path: [key], flag: `--${key}` });

@@ -3,7 +3,7 @@
 import { isNetworkFault, parseNetwork } from '../routing/network.ts';
 import { canonicalHost, type Destination, formatHostPort, parseHostPort } from '../wire/destination.ts';
 import { canonicalIp, ipToBytes } from '../wire/ip.ts';
-import type { ListenAddress, LogTarget } from './config.ts';
+import type { ListenAddress } from './config.ts';
 import { parsePasswordHash } from './password-hash.ts';
 
 export type Reading<T> = { readonly value: T } | { readonly wrong: string; readonly hint: string };
@@ -127,23 +127,6 @@ export function readPorts(value: number | string): Reading<readonly [number, num
   return { value: [from, to] };
 }
 
-export const LOG_HINT = 'off, stdout, or a path that ends in .jsonl';
-/** Longest path the kernel takes (PATH_MAX), with its final zero. */
-const PATH_BYTES_MAX = 4_095;
-
-export function readLog(text: string): Reading<LogTarget> {
-  if (text === 'off' || text === 'stdout') return { value: { kind: text } };
-  if (text === 'embedded' || /^postgres(?:ql)?:/.test(text)) {
-    return { wrong: 'names a database, and this version writes to none yet', hint: LOG_HINT };
-  }
-  if (!text.endsWith('.jsonl') || text === '.jsonl' || text.endsWith('/.jsonl')) {
-    return { wrong: 'is not a place to log to', hint: LOG_HINT };
-  }
-  if (byteLength(text) > PATH_BYTES_MAX || text.includes('\0'))
-    return { wrong: 'is not a usable path', hint: LOG_HINT };
-  return { value: { kind: 'file', path: text } };
-}
-
 export const ADMIN_HINT = 'a path of at most 107 bytes for a unix socket (/run/anabranch/admin.sock), or off';
 /** sun_path holds 108 bytes with the final zero (unix(7)). */
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -153,6 +136,12 @@ export function readAdmin(text: string): Reading<string | undefined> {
   const usable = text.includes('/') && !text.endsWith('/') && !text.includes('\0');
   if (usable && byteLength(text) <= SOCKET_PATH_BYTES_MAX) return { value: text };
   return { wrong: usable ? 'is too long' : 'is not a path', hint: ADMIN_HINT };
+}
+
+export const DASHBOARD_HINT = 'an address and a port (127.0.0.1:1088), or off';
+
+export function readDashboard(text: string): Reading<ListenAddress | undefined> {
+  return text === 'off' ? { value: undefined } : readListen(text);
 }
 
 export const USER_NAME_HINT = 'a name of 1 to 255 bytes, without colons and control characters';

@@ -5,6 +5,14 @@
 // the issue's code or the `wrong` among its parameters.
 
 import { z } from 'zod';
+import {
+  DIRECTORY_HINT,
+  LOG_HINT,
+  RETENTION_HINT,
+  readDirectory,
+  readLog,
+  readRetention,
+} from './log-target.ts';
 import * as read from './readings.ts';
 
 export const INBOUND_TYPES = ['socks', 'http', 'mixed', 'forward'] as const;
@@ -16,6 +24,8 @@ const WORKERS_MAX = 256;
 const CONNECTIONS_MAX = 1_000_000;
 const MARK_MAX = 0xffff_ffff;
 const NOTSENT_LOWAT_MAX = 1 << 30;
+const SPOOL_BYTES_MIN = 1 << 20;
+const SPOOL_BYTES_MAX = 2 ** 40;
 /** Against files that would take minutes to check; far beyond what one machine serves. */
 const LIST_MAX = 100_000;
 const INBOUNDS_MAX = 1_000;
@@ -276,15 +286,52 @@ const timeouts = section(
   'timeouts',
 );
 
+const logPlace = text(readLog, LOG_HINT, {
+  description:
+    'Where flow records go: off, stdout, a path that ends in .jsonl, embedded, embedded:DIRECTORY, or the URL of a ' +
+    'PostgreSQL database. The URL may hold a password: keep the file to yourself (chmod 600).',
+  default: 'off',
+  examples: ['flows.jsonl', 'embedded', 'postgres://anabranch:password@db.example.net/flows'],
+});
+const log = section(
+  {
+    target: logPlace,
+    retention: text(readRetention, RETENTION_HINT, {
+      description: 'How long a database keeps entries: whole days.',
+      default: '30d',
+    }).optional(),
+    spool: section(
+      {
+        directory: text(readDirectory, DIRECTORY_HINT, {
+          description: 'Where entries wait for the database. Each proxy needs its own.',
+        }).optional(),
+        bytesMax: integer(SPOOL_BYTES_MIN, SPOOL_BYTES_MAX, {
+          description: 'All that waits there, in bytes; beyond that the oldest go.',
+          default: 268_435_456,
+        }).optional(),
+      },
+      'the spool',
+    ).optional(),
+    gateway: matching(NAME, NAME_HINT, {
+      description: "This machine's name in the database; its host name, if not given.",
+    }).optional(),
+  },
+  'the log',
+);
+
 export const fileSchema = section(
   {
     workers: integer(1, WORKERS_MAX, { description: 'Data-plane threads; one per core, if not given.' }).optional(),
-    log: text(read.readLog, read.LOG_HINT, {
-      description: 'Where flow records go: off, stdout, or a path that ends in .jsonl.',
-      default: 'off',
-    }).optional(),
+    log: z.union([logPlace, log], { error: LOG_HINT }).optional(),
     admin: text(read.readAdmin, read.ADMIN_HINT, {
       description: "Path of the admin API's unix socket, or off.",
+    }).optional(),
+    dashboard: text(read.readDashboard, read.DASHBOARD_HINT, {
+      description: 'Where the dashboard and /metrics are served, or off.',
+      default: '127.0.0.1:1088',
+    }).optional(),
+    dashboardToken: matching(/^[\x21-\x7e]{16,256}$/, '16 to 256 visible ASCII characters, hard to guess', {
+      description: 'What visitors of the dashboard must bring; needed beyond loopback.',
     }).optional(),
     user: matching(/^[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?$/, 'the name of an account of this machine', {
       description: 'Account to change to once everything is opened, when started as root.',

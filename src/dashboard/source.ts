@@ -1,0 +1,69 @@
+// What the dashboard shows, and where it gets it: the interfaces its owner implements. It knows no other service.
+
+/** One network interface that may carry a path, at one moment. Bytes since the interface came up. */
+export interface PathReading {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** `down`: switched off; `no-carrier`: switched on without a link. */
+  readonly state: 'up' | 'no-carrier' | 'down';
+  readonly kind: 'wifi' | 'cellular' | 'ethernet' | 'dsl' | 'other';
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** One subflow of one side of a flow. */
+export interface SubflowView {
+  readonly local: string;
+  readonly remote: string;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly rttMs: number;
+  readonly retransmits: number;
+  readonly backup: boolean;
+  readonly closed: boolean;
+}
+
+export interface FlowView {
+  readonly id: string;
+  readonly phase: string;
+  readonly inbound: string;
+  readonly outbound: string;
+  readonly client: string;
+  readonly user: string;
+  /** `host:port`, as the client asked for it. */
+  readonly destination: string;
+  readonly acceptedAt: number;
+  readonly idleMs: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  /** `mptcp`, or why not; empty when there is no such side yet. */
+  readonly clientMptcp: string;
+  readonly serverMptcp: string;
+  readonly clientSubflows: readonly SubflowView[];
+  readonly serverSubflows: readonly SubflowView[];
+}
+
+export interface EventView {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly kind: 'path' | 'reload' | 'warning' | 'start';
+  readonly text: string;
+}
+
+export interface VerdictView {
+  readonly name: string;
+  readonly verdict: string;
+  readonly detail: string;
+  readonly mend: string;
+}
+
+export interface DashboardSource {
+  readonly version: string;
+  /** `socks on 127.0.0.1:1080` and the like. */
+  inbounds(): readonly string[];
+  counters(): Readonly<Record<string, number>>;
+  /** At most `most` live flows. */
+  flows(most: number): Promise<readonly FlowView[]>;
+  paths(): Promise<readonly PathReading[]>;
+  health(): Promise<readonly VerdictView[]>;
+}
