@@ -90,7 +90,7 @@ export function parseExperiment(text: string, path: string, variant: Variant): E
   }
   const findings = checkTogether(values);
   const prepared = settings.flatMap((setting): PreparedSetting[] => {
-    const result = prepareScene(values, { ...variables, ...setting.values, ...labelsOf(setting) });
+    const result = prepareScene(values, { ...variables, ...setting.values, label: setting.labels });
     if ('scene' in result) return [{ setting, scene: result.scene }];
     findings.push(...result.findings);
     return [];
@@ -109,16 +109,6 @@ export function parseExperiment(text: string, path: string, variant: Variant): E
     settings: prepared.filter(({ setting }) => matches(setting, only)),
     papers: values.papers,
   };
-}
-
-/** `${path}` alone is the label where the value is a map, whose keys are `${path.…}`. */
-function labelsOf({ labels, values }: Setting): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name,
-      typeof value === 'object' && value !== null ? { ...value, label: labels[name] } : value,
-    ]),
-  );
 }
 
 function checkTogether({ parameters, quick, papers, measures, variables, skip }: ExperimentValues): Finding[] {

@@ -98,11 +98,11 @@ export const experimentSchema = section(
     title: text('a title'),
     about: text('what it is for').default(''),
     topology: z.union([z.string(), anyMap('a map')], { error: 'the name of a topology, or a topology' }),
-    processes: z.unknown(),
+    processes: z.unknown().optional(),
     workloads: anyMap('a map from names to workloads'),
     timeline: z.array(z.unknown(), { error: 'a list of moments' }).default([]),
     courses: z.array(z.unknown(), { error: 'a list of courses' }).default([]),
-    capacity: z.unknown(),
+    capacity: z.unknown().optional(),
     parameters: parameters.default({}),
     /** Settings that would say nothing new. */
     skip,

@@ -129,6 +129,8 @@ function readProcesses(raw: unknown, topology: Topology, findings: Finding[]): P
 
 function readMap<T>(raw: unknown, key: string, schema: z.ZodType<T>, findings: Finding[]): [string, T][] {
   return Object.entries(raw as object).flatMap(([name, entry]: [string, unknown]) => {
+    // A parameter may leave one out.
+    if (entry === null) return [];
     const value = read(schema, entry, [key, name], findings);
     return value === undefined ? [] : [[name, value] as [string, T]];
   });

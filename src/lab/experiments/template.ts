@@ -39,11 +39,14 @@ function fillText(text: string, scope: Scope, path: TemplateFault['path'], fault
     return found;
   };
   const whole = WHOLE.exec(text)?.[1];
-  if (whole !== undefined) return find(whole) ?? text;
+  if (whole !== undefined) {
+    const found = find(whole);
+    return found === undefined ? text : found;
+  }
   return text.replace(PLACEHOLDER, (placeholder, name: string) => {
     const found = find(name);
     if (found === undefined) return placeholder;
-    if (typeof found !== 'object') return String(found);
+    if (typeof found !== 'object' || found === null) return String(found ?? '');
     faults.push({ path, message: `\${${name}} is not a plain value`, hint: 'within text only numbers and text fit' });
     return placeholder;
   });
