@@ -3,7 +3,7 @@
 
 import type { Config, InboundConfig, ListenAddress } from '../config/config.ts';
 import { closeSocket } from '../socket/close.ts';
-import { type Listener, openListener } from '../socket/listen.ts';
+import { expectFree, type Listener, openListener } from '../socket/listen.ts';
 import { type Endpoint, formatHostPort } from '../wire/destination.ts';
 import type { ListenerHandle } from './messages.ts';
 
@@ -36,7 +36,8 @@ export class Listeners {
 
   /**
    * Opens what `config` asks for and is not open yet. Throws a LinuxError and leaves everything as it was when one
-   * address cannot be had. A port of 0 becomes the same port for all threads.
+   * address cannot be had. A port of 0 becomes the same port for all threads. An inbound that changed what its sockets
+   * are made of gets new ones beside the old.
    */
   change(config: Config): ListenerChange {
     const opened: ListenerHandle[][] = Array.from({ length: this.#threads }, () => []);
@@ -58,6 +59,9 @@ export class Listeners {
   }
 
   #openAll(inbound: InboundConfig, where: ListenAddress, key: string, opened: ListenerHandle[][]): BoundInbound {
+    const isOurs = [...this.#open.values()].some(({ local }) => local.port === where.port);
+    // Sharing a port is for our own sockets: a second program that is started by mistake must be told.
+    if (!isOurs) expectFree(where.address, where.port);
     let first: Listener | undefined;
     for (const handles of opened) {
       const { congestion, mark, keepalive, notsentLowat, userTimeout } = inbound.socket;
@@ -65,7 +69,7 @@ export class Listeners {
         address: where.address,
         port: first?.local.port ?? where.port,
         transport: inbound.transport,
-        shared: this.#threads > 1,
+        shared: true,
         fastOpen: inbound.socket.fastOpen,
         socket: { congestion, mark, keepalive, notsentLowat, userTimeout, interface: inbound.socket.interface },
       });

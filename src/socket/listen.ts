@@ -21,7 +21,7 @@ export interface ListenOptions {
   readonly address: string;
   readonly port: number;
   readonly transport: 'auto' | 'tcp' | 'mptcp';
-  /** Several sockets, one a thread, share the port (SO_REUSEPORT). */
+  /** Several sockets of ours may share the port (SO_REUSEPORT): one a thread, and those of before and after a reload. */
   readonly shared: boolean;
   readonly fastOpen: boolean;
   readonly socket: SocketOptions;
@@ -62,6 +62,25 @@ export function openListener(options: ListenOptions): Listener {
   } catch (error) {
     close(fd);
     throw error;
+  }
+}
+
+/** Throws a LinuxError (EADDRINUSE) when somebody listens at the address, even one who would share it. */
+export function expectFree(address: string, port: number): void {
+  const where = formatHostPort(address, port);
+  const isV6 = address.includes(':');
+  const fd = orThrow(
+    socket(isV6 ? k.AF_INET6 : k.AF_INET, k.SOCK_STREAM | k.SOCK_CLOEXEC, k.IPPROTO_TCP),
+    'socket',
+    where,
+  );
+  try {
+    // Connections that linger do not count.
+    orThrow(setInt(fd, k.SOL_SOCKET, k.SO_REUSEADDR, 1), 'setsockopt', where);
+    if (isV6) setInt(fd, k.SOL_IPV6, k.IPV6_V6ONLY, address === '::' ? 0 : 1);
+    orThrow(bind(fd, scratch.address, scratch.write(address, port)), 'bind', where);
+  } finally {
+    close(fd);
   }
 }
 
