@@ -14,6 +14,13 @@ export function isReset({ socket, ports }: Peer): boolean {
   return !line.test(readFileSync('/proc/net/tcp', 'latin1'));
 }
 
+/** Whether anybody listens on a port, of IPv4 or IPv6. */
+export function isListening(port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const line = new RegExp(`^ *\\d+: [0-9A-F]+:${hex} [0-9A-F]+:0000 0A `, 'm');
+  return ['/proc/net/tcp', '/proc/net/tcp6'].some((path) => line.test(readFileSync(path, 'latin1')));
+}
+
 /** Descriptors that a process has open. */
 export function openDescriptors(pid: number | 'self' = 'self'): number {
   return readdirSync(`/proc/${pid}/fd`).length;

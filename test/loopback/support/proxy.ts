@@ -31,7 +31,8 @@ export interface TestProxy {
   record(i?: number): Promise<FlowRecord>;
   /** Waits until no connection is left. */
   idle(): Promise<void>;
-  reload(settings: Settings): void;
+  /** Resolves once every thread has the new configuration. */
+  reload(settings: Settings): Promise<void>;
   /** Resolves to the number of connections that were cut. */
   stop(drainMs?: number): Promise<number>;
 }
@@ -90,7 +91,11 @@ export async function startProxy(t: TestContext, settings: Settings = {}): Promi
         () => counter('active') === 0,
         () => `${counter('active')} connections are left`,
       ),
-    reload: (next) => void service.reload(configOf(next)),
+    async reload(next) {
+      service.reload(configOf(next));
+      // Answered by each thread behind the new configuration.
+      await service.flows(1);
+    },
     stop,
   };
 }
