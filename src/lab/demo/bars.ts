@@ -15,7 +15,8 @@ export function bar(share: number, width: number, unicode: boolean): string {
 /** The last `width` values as heights up to `most`, right-aligned; a value of nothing (below 1 %) leaves a gap. */
 export function sparkline(values: readonly number[], most: number, width: number, unicode: boolean): string {
   const levels = unicode ? HEIGHTS.unicode : HEIGHTS.ascii;
-  const marks = values.slice(-width).map((value) => {
+  // Not slice(-width), which would be all of them for 0.
+  const marks = values.slice(Math.max(0, values.length - width)).map((value) => {
     const share = value / most;
     if (share < 0.01) return ' ';
     return levels[Math.min(levels.length - 1, Math.floor(share * levels.length))] ?? ' ';
