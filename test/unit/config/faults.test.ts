@@ -31,17 +31,38 @@ const VALUES: Table = [
   ['workers: .nan', ['f:1:10 workers: is NaN — a whole number from 1 to 256']],
   ['workers:', ['f:1:9 workers: has no value — a whole number from 1 to 256']],
   ['workers: 2\nworkers: 3', ['f:2:1: this key is there already — keep one of the two']],
-  ['log: true', ['f:1:6 log: is true — off, stdout, or a path that ends in .jsonl']],
-  ['log: flows.log', ['f:1:6 log: "flows.log" is not a place to log to — off, stdout, or a path that ends in .jsonl']],
+  ['log: true', [`f:1:6 log: is true — ${LOG_HINT}`]],
+  ['log: flows.log', [`f:1:6 log: "flows.log" is not a place to log to — ${LOG_HINT}`]],
+  ['log: "embedded:"', ['f:1:6 log: "embedded:" names no usable directory — embedded:/var/lib/anabranch/log']],
   [
-    'log: embedded',
+    'log: postgres://u:se#cret@h/d',
     [
-      'f:1:6 log: "embedded" names a database, and this version writes to none yet — off, stdout, or a path that ends in .jsonl',
+      'f:1:6 log: is not the URL of a PostgreSQL database — postgres://user:password@host:5432/database; in a name or password write other characters than letters and digits as %XX',
     ],
   ],
   [
-    'log: postgres://u:secret@h/d',
-    ['f:1:6 log: names a database, and this version writes to none yet — off, stdout, or a path that ends in .jsonl'],
+    'log: postgres:///d?password=secret',
+    [
+      'f:1:6 log: is not the URL of a PostgreSQL database — postgres://user:password@host:5432/database; in a name or password write other characters than letters and digits as %XX',
+    ],
+  ],
+  ['log: { target: flows.log }', [`f:1:16 log.target: "flows.log" is not a place to log to — ${LOG_HINT}`]],
+  ['log: { retention: 3d }', [`f:1:6 log.target: is missing — ${LOG_HINT}`]],
+  [
+    'log: { target: embedded, retention: 30 }',
+    ['f:1:35 log.retention: is 30 — whole days, from 1d to 3650d'],
+  ],
+  [
+    'log: { target: embedded, retention: 36h }',
+    ['f:1:35 log.retention: "36h" is not a time to keep the log — whole days, from 1d to 3650d'],
+  ],
+  [
+    'log: { target: embedded, spool: { bytesMax: 5 } }',
+    ['f:1:44 log.spool.bytesMax: is 5 — a whole number from 1048576 to 1099511627776'],
+  ],
+  [
+    'log: { target: stdout, gateway: gw1 }',
+    ['f:1:24 log.gateway: is for databases only — leave it out, or name a database as the target'],
   ],
   [
     'admin: sock',
@@ -458,7 +479,10 @@ test('a password is never shown', () => {
     `outbounds: [{ name: a, type: socks, server: "h:1", credentials: { name: u, password: "${secret} }]`,
     `outbounds: [{ name: a, type: socks, server: "h:1", credentials: { name: u, password: *${secret} } }]`,
     `outbounds: [{ name: a, type: socks, server: "h:1", credentials: { name: u, password: %${secret} } }]`,
-    `log: postgres://u:${secret}@h/d`,
+    `log: postgres://u:${secret}#@h/d`,
+    `log: { target: postgres://u:${secret}@h/d, retention: 1 }`,
+    `log: { target: postgres:///d?password=${secret} }`,
+    `log: { targt: postgres://u:${secret}@h/d }`,
   ];
   for (const text of texts) {
     const faults = faultsOf(text);

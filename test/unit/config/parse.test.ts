@@ -45,6 +45,7 @@ test('an empty file is a proxy for this machine', () => {
     workers: 3,
     log: { kind: 'off' },
     admin: '/run/a.sock',
+    dashboard: undefined,
     user: undefined,
     limits: { connections: 8192, connectionsPerSource: 8192 },
     timeouts: {
@@ -68,6 +69,8 @@ test('every key arrives', () => {
 workers: 2
 log: /var/log/flows.jsonl
 admin: off
+dashboard: 127.0.0.1:1234
+dashboardToken: a-token-hard-to-guess
 user: nobody
 limits: { connections: 100, connectionsPerSource: 10 }
 timeouts: { handshake: 500ms, resolve: 1.5s, connect: 2m, idle: 168h, halfClosed: 10ms, drain: 0s }
@@ -94,6 +97,7 @@ rules:
     workers: 2,
     log: { kind: 'file', path: '/var/log/flows.jsonl' },
     admin: undefined,
+    dashboard: { address: '127.0.0.1', port: 1234, token: 'a-token-hard-to-guess' },
     user: 'nobody',
     limits: { connections: 100, connectionsPerSource: 10 },
     timeouts: {
