@@ -1,0 +1,193 @@
+// The race for a connection: whom it tries, when, and what it leaves behind.
+
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { type TestContext, test } from 'node:test';
+
+import type { Connection } from '#anabranch/dataplane/connection.js';
+import type { EventLoop } from '#anabranch/dataplane/event-loop.js';
+import { Race } from '#anabranch/dataplane/race.js';
+import { close } from '#anabranch/ffi/descriptors.js';
+import { listen } from '#anabranch/ffi/sockets.js';
+import { beginConnect, type ConnectOptions } from '#anabranch/socket/connect.js';
+import { openListener } from '#anabranch/socket/listen.js';
+import { createLoop, pause, play, wait } from './stage.ts';
+
+const PLAIN: ConnectOptions = { mptcp: false, sourceAddress: [], socket: {}, fastOpen: false };
+const ACCEPTS = '127.0.0.11';
+const ACCEPTS_TOO = '127.0.0.12';
+const HANGS = '127.0.0.13';
+const REFUSES = '127.0.0.14';
+const REFUSES_TOO = '127.0.0.15';
+const hasIpv6 = Object.values(networkInterfaces()).some((own) => own?.some(({ address }) => address === '::1'));
+const skipIpv6 = hasIpv6 ? false : 'needs ::1';
+
+const open = (address: string, port: number) =>
+  openListener({ address, port, transport: 'tcp', shared: false, fastOpen: false, socket: {} });
+
+/** One port where each of the addresses above does as it is called, and ::1 accepts. */
+function openPort(t: TestContext): number {
+  const accepts = open(ACCEPTS, 0);
+  const { port } = accepts.local;
+  const fds = [accepts.fd, open(ACCEPTS_TOO, port).fd, open(HANGS, port).fd];
+  if (hasIpv6) fds.push(open('::1', port).fd);
+  // A queue of one, filled: further SYNs are dropped, as by a host that is not there.
+  listen(fds[2] as number, 0);
+  for (let i = 0; i < 2; i++) fds.push(beginConnect(HANGS, port, PLAIN));
+  pause(5);
+  t.after(() => fds.forEach((fd) => void close(fd)));
+  return port;
+}
+
+interface Run {
+  readonly loop: EventLoop;
+  readonly race: Race;
+  /** `connected <address>` or `lost <errno>[ <option>]`, with milliseconds since the start. */
+  readonly told: { readonly what: string; readonly ms: number }[];
+  connection: Connection | undefined;
+  over(): boolean;
+}
+
+function start(t: TestContext, port: number, options: ConnectOptions = PLAIN): Run {
+  const loop = createLoop();
+  const begin = performance.now();
+  const tell = (what: string) => run.told.push({ what, ms: performance.now() - begin });
+  const race = new Race(loop, port, options, {
+    onConnected: (connection, address) => {
+      run.connection = connection;
+      tell(`connected ${address}`);
+    },
+    onRaceLost: (errno, option) => tell(`lost ${errno}${option === undefined ? '' : ` ${option}`}`),
+  });
+  const run: Run = { loop, race, told: [], connection: undefined, over: () => run.told.length > 0 };
+  t.after(() => run.connection?.close());
+  return run;
+}
+
+const openFiles = () => readdirSync('/proc/self/fd').length;
+
+function assertTold({ told }: Run, what: string, msMin: number, msMax: number): void {
+  assert.deepEqual(
+    told.map((one) => one.what),
+    [what],
+  );
+  const ms = told[0]?.ms ?? Number.NaN;
+  assert.ok(ms >= msMin && ms <= msMax, `${what} after ${ms} ms, not ${msMin}–${msMax}`);
+}
+
+test('the only address connects; the connection is writable and its owner has it', (t) => {
+  const run = start(t, openPort(t));
+  play(run.loop, [() => run.race.add([ACCEPTS], true), run.over]);
+  assertTold(run, `connected ${ACCEPTS}`, 0, 200);
+  assert.ok(run.connection?.writable && !run.connection.failed);
+});
+
+test('the next address is tried 250 ms after one that does not answer, and wins', (t) => {
+  const run = start(t, openPort(t));
+  const before = openFiles();
+  play(run.loop, [() => run.race.add([HANGS, ACCEPTS], true), run.over]);
+  assertTold(run, `connected ${ACCEPTS}`, 248, 450);
+  // Its own descriptor came, the loop's two went with it; the attempt that hangs is closed.
+  assert.equal(openFiles(), before + 1 - 2);
+});
+
+test('the next address is tried at once after one that refused', (t) => {
+  const run = start(t, openPort(t));
+  play(run.loop, [() => run.race.add([REFUSES, REFUSES_TOO, ACCEPTS], true), run.over]);
+  assertTold(run, `connected ${ACCEPTS}`, 0, 200);
+});
+
+test('a failure does not shorten the wait for a later attempt', (t) => {
+  const run = start(t, openPort(t));
+  // The second follows the first by 250 ms and is refused, so the third begins then.
+  play(run.loop, [() => run.race.add([HANGS, REFUSES, ACCEPTS], true), run.over]);
+  assertTold(run, `connected ${ACCEPTS}`, 248, 450);
+});
+
+test('when all have failed the first reason is told', (t) => {
+  const run = start(t, openPort(t));
+  play(run.loop, [() => run.race.add([REFUSES, '255.255.255.255', REFUSES_TOO], true), run.over]);
+  assertTold(run, 'lost 111', 0, 200);
+  const none = start(t, openPort(t));
+  play(none.loop, [() => none.race.add([], true), none.over]);
+  assertTold(none, 'lost 0', 0, 200);
+});
+
+test('an option that the kernel refuses is named', (t) => {
+  const run = start(t, openPort(t), { ...PLAIN, socket: { congestion: 'no-such' } });
+  play(run.loop, [() => run.race.add([ACCEPTS], true), run.over]);
+  assertTold(run, 'lost 2 setsockopt congestion no-such: no such file or directory (ENOENT)', 0, 200);
+});
+
+test('addresses that come late are tried at once when the wait is over, else in their turn', (t) => {
+  const port = openPort(t);
+  const late = start(t, port);
+  play(late.loop, [() => late.race.add([HANGS], false), wait(300), () => late.race.add([ACCEPTS], true), late.over]);
+  assertTold(late, `connected ${ACCEPTS}`, 300, 450);
+  const soon = start(t, port);
+  play(soon.loop, [() => soon.race.add([HANGS], false), wait(50), () => soon.race.add([ACCEPTS], true), soon.over]);
+  assertTold(soon, `connected ${ACCEPTS}`, 248, 450);
+});
+
+test('a race that has failed so far waits for more, and is lost when there is none', (t) => {
+  const port = openPort(t);
+  const run = start(t, port);
+  play(run.loop, [
+    () => run.race.add([REFUSES], false),
+    wait(50),
+    () => assert.equal(run.over(), false),
+    () => run.race.add([REFUSES], true),
+    run.over,
+  ]);
+  assertTold(run, 'lost 111', 50, 250);
+  const more = start(t, port);
+  play(more.loop, [
+    () => more.race.add([REFUSES], false),
+    wait(50),
+    () => more.race.add([REFUSES, ACCEPTS], true),
+    more.over,
+  ]);
+  assertTold(more, `connected ${ACCEPTS}`, 50, 250);
+});
+
+test('IPv6 goes first, and the families take turns', { skip: skipIpv6 }, (t) => {
+  const port = openPort(t);
+  const six = start(t, port);
+  play(six.loop, [() => six.race.add([ACCEPTS, '::1'], true), six.over]);
+  assertTold(six, 'connected ::1', 0, 200);
+  // A family that comes late goes ahead of the rest of the first.
+  const late = start(t, port);
+  play(late.loop, [
+    () => late.race.add([HANGS, ACCEPTS], false),
+    () => late.race.add([HANGS, ACCEPTS, '::1'], true),
+    late.over,
+  ]);
+  assertTold(late, 'connected ::1', 248, 450);
+});
+
+test('no more than twelve addresses are tried', (t) => {
+  const run = start(t, openPort(t));
+  const refusing = Array.from({ length: 12 }, (_, i) => `127.0.1.${i + 1}`);
+  play(run.loop, [
+    () => run.race.add(refusing.slice(0, 6), false),
+    () => run.race.add([...refusing, ACCEPTS], true),
+    run.over,
+  ]);
+  assertTold(run, 'lost 111', 0, 500);
+});
+
+test('cancel closes every attempt, and nothing more is heard', (t) => {
+  const port = openPort(t);
+  const run = start(t, port);
+  const before = openFiles();
+  play(run.loop, [
+    () => run.race.add([HANGS, '127.0.0.13', ACCEPTS], true),
+    wait(20),
+    () => run.race.cancel(),
+    () => run.race.add([ACCEPTS_TOO], true),
+    wait(300),
+  ]);
+  assert.deepEqual(run.told, []);
+  assert.equal(openFiles(), before - 2);
+});
