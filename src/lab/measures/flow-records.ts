@@ -63,7 +63,7 @@ function parseFlow(line: string): RecordedFlow | undefined {
   }
 }
 
-/** Sums up the subflows of one side of all flows by the link they went over, `linkOf` a pair of addresses. */
+/** Sums up the subflows of one side of all flows by the link they went over; see linkOfSubflow. */
 export function subflowsByLink(
   flows: readonly RecordedFlow[],
   side: 'clientSide' | 'serverSide',
@@ -87,19 +87,14 @@ export function subflowsByLink(
 }
 
 /**
- * Tells links by the addresses of their ends: by the end farther from the proxy, since a router's own address may be
- * the same for all its clients' paths. Addresses that hosts have by now count as well as those they had first.
+ * The link that one end of a subflow has its address on; `local` is the proxy's. Ask for the end with several links: the
+ * other end's address is the same for all paths. Addresses that hosts have by now count as well as those they had first.
  */
-export function linkOfSubflow(lab: Lab, { local, remote }: RecordedSubflow): string | undefined {
-  return linkOfAddress(lab, remote.address) ?? linkOfAddress(lab, local.address);
-}
-
-function linkOfAddress(lab: Lab, address: string): string | undefined {
-  const spec = lab.topology.links.find(({ addresses }) => addresses.flat().some((one) => one.address === address));
-  if (spec !== undefined) return spec.name;
-  for (const host of lab.hosts.values()) {
-    const found = host.plan.interfaces.find(({ addresses }) => addresses.some((one) => one.address === address));
-    if (found !== undefined) return found.device;
-  }
-  return undefined;
+export function linkOfSubflow(lab: Lab, subflow: RecordedSubflow, end: 'local' | 'remote'): string | undefined {
+  const { address } = subflow[end];
+  const { links } = lab.topology;
+  const first = links.find(({ addresses }) => addresses.flat().some((one) => one.address === address));
+  if (first !== undefined) return first.name;
+  const interfaces = [...lab.hosts.values()].flatMap(({ plan }) => plan.interfaces);
+  return interfaces.find(({ addresses }) => addresses.some((one) => one.address === address))?.device;
 }

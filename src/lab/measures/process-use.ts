@@ -32,12 +32,12 @@ export function readProcess(pid: number): ProcessReading | undefined {
  */
 export function parseProcess(stat: string, status: string): ProcessReading {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const kilobytes = (name: string): number => Number(new RegExp(`^${name}:s*(d+) kB$`, 'm').exec(status)?.[1] ?? 0);
+  const bytes = (kilobytes: RegExp): number => Number(kilobytes.exec(status)?.[1] ?? 0) * 1024;
   const field = (number: number): number => Number(fields[number - 3]);
   return {
     startTicks: field(22),
     cpuMs: (field(14) + field(15)) * TICK_MS,
-    residentBytes: kilobytes('VmRSS') * 1024,
-    residentBytesMax: kilobytes('VmHWM') * 1024,
+    residentBytes: bytes(/^VmRSS:\s*(\d+) kB$/m),
+    residentBytesMax: bytes(/^VmHWM:\s*(\d+) kB$/m),
   };
 }
