@@ -1,6 +1,7 @@
 // A running lab: a topology as network namespaces, joined by links that behave as described. Everything it made goes
 // away with `close`, with the end of the program however it comes, and after a kill −9 with `cleanLabs`.
 
+import { existsSync } from 'node:fs';
 import { missingProgram, programPath, runCommand, runIp } from './commands.ts';
 import { Emulator } from './emulator/emulator.ts';
 import { type GuardedLab, guardLab, unguardLab } from './guard.ts';
@@ -20,7 +21,7 @@ import {
 } from './registry.ts';
 import { tearDown } from './teardown.ts';
 import { playTimeline, type TimelineAction, type TimelineEntry, type TimelineStep } from './timeline.ts';
-import type { Topology } from './topology.ts';
+import { type Topology, withoutMptcp } from './topology.ts';
 import { createTopology, type TopologyInput } from './topology-input.ts';
 import { unknownName } from './unknown-name.ts';
 
@@ -52,6 +53,9 @@ export interface Lab {
   close(): Promise<void>;
 }
 
+/** There on every kernel with MPTCP, switched on or not. */
+const MPTCP_SYSCTLS = '/proc/sys/net/mptcp/enabled';
+
 /** Ethernet header and one VLAN tag. */
 const FRAME_OVERHEAD = 18;
 const IDS_TRIED_MAX = 20;
@@ -63,9 +67,13 @@ const IDS_TRIED_MAX = 20;
  */
 const INDEX_FIRST = 1_001;
 
-/** Builds a lab; takes some tens of milliseconds. Rejects with a LabError, and then nothing is left. */
+/**
+ * Builds a lab; takes some tens of milliseconds. On a kernel without MPTCP all hosts are without it. Rejects with a
+ * LabError, and then nothing is left.
+ */
 export async function createLab(input: TopologyInput | Topology, options: LabOptions = {}): Promise<Lab> {
-  const topology = isTopology(input) ? input : createTopology(input);
+  const asked = isTopology(input) ? input : createTopology(input);
+  const topology = existsSync(MPTCP_SYSCTLS) ? asked : withoutMptcp(asked);
   requireTools();
   const directory = options.stateDirectory ?? STATE_DIRECTORY;
   const record = claim(topology, options.id, directory);

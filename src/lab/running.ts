@@ -67,8 +67,19 @@ export function commandInside(lab: RunningLab, host: string, command: readonly s
   const stay = ['sh', '-c', 'cd "$0" 2>/dev/null; exec "$@"', cwd];
   // Root of the machine is nobody inside, and must become root there; its user is that already, and may not.
   const credentials = process.getuid?.() === 0 ? [] : ['--preserve-credentials'];
-  const into = ['--user', '--mount', '--pid', ...credentials, `--target=${lab.inside}`];
+  const { inside } = lab;
+  // Nobody may enter a user namespace once more that he is in.
+  const kinds = (['user', 'mnt', 'pid'] as const).filter((kind) => !isOurs(kind, inside));
+  const into = [
+    ...kinds.map((kind) => (kind === 'mnt' ? '--mount' : `--${kind}`)),
+    ...credentials,
+    `--target=${inside}`,
+  ];
   return [nsenter, ...into, '--', ...stay, ...onHost];
+}
+
+function isOurs(kind: string, pid: number): boolean {
+  return inodeOf(`/proc/${pid}/ns/${kind}`) === inodeOf(`/proc/self/ns/${kind}`);
 }
 
 /** Whether a process is the lab's own, which knows itself by another number. (NSpid of proc_pid_status(5).) */

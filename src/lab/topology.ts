@@ -56,3 +56,9 @@ export interface InterfaceAddress {
 export function addressText({ address, prefixLength }: InterfaceAddress): string {
   return `${address}/${prefixLength}`;
 }
+
+/** For kernels without MPTCP, where every host is one that does not know it. */
+export function withoutMptcp(topology: Topology): Topology {
+  const hosts = topology.hosts.map((host) => ({ ...host, mptcp: { ...host.mptcp, enabled: false } }));
+  return { ...topology, hosts };
+}
