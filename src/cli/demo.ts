@@ -71,10 +71,11 @@ async function demo(flags: DemoFlags): Promise<number> {
 }
 
 async function play(settings: DemoSettings, json: boolean): Promise<number> {
-  const [{ runDemo }, { isWhole }, { verdictLines }] = await Promise.all([
+  const [{ runDemo }, { isWhole }, { verdictLines }, { wrap }] = await Promise.all([
     import('../lab/demo/demo.ts'),
     import('../lab/demo/demo-result.ts'),
     import('../lab/demo/verdict.ts'),
+    import('../lab/demo/wording.ts'),
   ]);
   const show = json ? { end() {} } : await chooseShow(settings);
   const stop = new AbortController();
@@ -91,7 +92,13 @@ async function play(settings: DemoSettings, json: boolean): Promise<number> {
     const command = { node: process.execPath, anabranch: [process.execPath, MAIN], anabranchVersion: VERSION };
     const result = await runDemo({ settings, ...command, signal: stop.signal, ...show });
     show.end();
-    process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `\n${verdictLines(result).join('\n')}\n`);
+    // Only a terminal needs lines of a certain length.
+    const columns = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
+    const verdict = (): string =>
+      verdictLines(result)
+        .flatMap((line) => wrap(line, columns))
+        .join('\n');
+    process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `\n${verdict()}\n`);
     return isWhole(result.mptcp) ? 0 : 1;
   } catch (error) {
     show.end();

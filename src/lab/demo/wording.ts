@@ -26,7 +26,7 @@ export function describePath({ mbitPerSecond, rttMs, loss }: DemoPath): string {
 export function describeSettings({ fileBytes, paths, congestion }: DemoSettings): string[] {
   const [first, second] = paths.map(describePath);
   return [
-    `Anabranch demo: a file of ${fileBytes / 1e6} MB, twice at once, in two networks alike (${congestion} everywhere)`,
+    `Anabranch demo: ${fileBytes / 1e6} MB downloaded twice at once, in two networks alike, with ${congestion}`,
     `path 1: ${first}   path 2: ${second}`,
   ];
 }
@@ -49,6 +49,19 @@ export function describeEvent({ kind, transfer, path }: DemoEvent): string {
 
 export function eventLine(event: DemoEvent): string {
   return `${seconds(event.atMs).padStart(8)}  ${describeEvent(event)}`;
+}
+
+/** Breaks a line between words so that it fits; what follows the first line is indented. A longer word stays whole. */
+export function wrap(line: string, columns: number): string[] {
+  const lines: string[] = [];
+  let rest = line;
+  while (rest.length > columns) {
+    const at = rest.lastIndexOf(' ', columns);
+    if (rest.slice(0, at).trim() === '' || at < 0) break;
+    lines.push(rest.slice(0, at));
+    rest = `    ${rest.slice(at + 1)}`;
+  }
+  return [...lines, rest];
 }
 
 /** For outputs that are no terminal: one line a second. */

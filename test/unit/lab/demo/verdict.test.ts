@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { type DemoEvent, type DemoResult, isWhole, type TransferResult } from '#anabranch/lab/demo/demo-result.js';
 import { demoSettings } from '#anabranch/lab/demo/demo-settings.js';
 import { verdictLines } from '#anabranch/lab/demo/verdict.js';
-import { describePath, eventLine, megabytes } from '#anabranch/lab/demo/wording.js';
+import { describePath, eventLine, megabytes, wrap } from '#anabranch/lab/demo/wording.js';
 
 const WHOLE: TransferResult = {
   finished: true,
@@ -100,6 +100,20 @@ anabranch 1, Linux 6, Node 20, curl 7`,
 });
 
 describe('wording', () => {
+  for (const [line, columns, expected] of [
+    ['one two three', 20, ['one two three']],
+    ['one two three', 13, ['one two three']],
+    ['one two three', 12, ['one two', '    three']],
+    ['one two three', 7, ['one two', '    three']],
+    ['  indented words', 11, ['  indented', '    words']],
+    ['unbreakable', 4, ['unbreakable']],
+    ['', 4, ['']],
+    ['one two', 0, ['one two']],
+    ['one two', Number.POSITIVE_INFINITY, ['one two']],
+  ] as const) {
+    test(`"${line}" in ${columns} columns`, () => assert.deepEqual(wrap(line, columns), expected));
+  }
+
   test('paths, sizes, events', () => {
     const [first, second] = RESULT.settings.paths;
     assert.equal(describePath(first), '20 Mbit/s, 20 ms, no loss');
