@@ -22,6 +22,7 @@ const PACKAGES = [
     sets: ['test', 'bench', 'demo'],
     use: 'client: every SOCKS variant, CONNECT, plain HTTP',
   },
+  { name: 'nftables', proof: 'nft', sets: ['test'], use: 'middleboxes: what strips MPTCP options' },
   { name: 'mptcpize', proof: 'mptcpize', sets: ['test', 'bench'], use: 'turns clients and peers into MPTCP programs' },
   { name: 'iperf3', proof: 'iperf3', sets: ['test', 'bench'], use: 'load from a client that is not ours' },
   { name: 'microsocks', proof: 'microsocks', sets: ['test', 'bench'], use: 'upstream and peer: SOCKS 5' },
