@@ -103,6 +103,20 @@ describe('workloads in a lab', { skip, timeout: 180_000 }, () => {
     }
   });
 
+  test('fixed buffers bound what is under way', async () => {
+    const bulk = { kind: 'bulk', direction: 'down', seconds: 1, transport: 'tcp', ...route } as const;
+    const small = await run({ ...bulk, receiveBuffer: 4_096 });
+    // The kernel doubles it; no more than that is on its way in a round trip of 10 ms.
+    assert.ok(small.finished && small.bitsPerSecond < (8_192 * 8) / 0.01, `${small.bitsPerSecond / 1e6} Mbit/s`);
+  });
+
+  test('over IPv6, by the address asked for', async () => {
+    const address = lab.host('server').address(undefined, 6);
+    const to = { host: 'server', port: 4_000, address };
+    const result = await run({ kind: 'bulk', direction: 'up', bytes: 500_000, transport: 'mptcp', ...route, to });
+    assert.deepEqual([result.finished, result.bytes, result.integrity.ok], [true, 500_000, true]);
+  });
+
   test('ping-pong takes a round trip each, and asks on through a silence', async () => {
     const calm = await run({
       kind: 'ping-pong',
