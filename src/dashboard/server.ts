@@ -86,7 +86,8 @@ async function serve(
   options: DashboardOptions,
   stream: LiveStream,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://dashboard');
+  // A target that begins with two slashes would name a host.
+  const url = new URL((request.url ?? '/').replace(/^\/+/, '/'), 'http://dashboard');
   const refuse = (status: number, text: string) =>
     response.writeHead(status, { ...SECURITY_HEADERS, 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
   if (request.method !== 'GET' && request.method !== 'HEAD') return void refuse(405, 'This page only shows.');

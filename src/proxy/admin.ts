@@ -72,7 +72,7 @@ function listen(server: Server, path: string): Promise<void> {
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse, options: AdminOptions): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://anabranch');
+  const url = new URL((request.url ?? '/').replace(/^\/+/, '/'), 'http://anabranch');
   const answer = (status: number, body: unknown) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
   };

@@ -1,0 +1,148 @@
+// The dashboard in a real browser.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { describe, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { requireCommands } from '../requirements.ts';
+import { openPage } from './page.ts';
+import { flowOf, openScene, pathOf } from './scene.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+async function seriousViolations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found = await page.evaluate('axe.run().then((result) => result.violations)');
+  return (found as Violation[])
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}
+
+describe('the dashboard', { skip: requireCommands('chromium') }, () => {
+  test('figures move, a card turns when its path is cut, events tell of it', async (t) => {
+    const scene = await openScene(t);
+    scene.flows = [flowOf(1), flowOf(2)];
+    const { page, faults } = await openPage(t, scene.dashboard.url);
+    const card = page.locator('[data-path="wlan0"]');
+    await card.getByText('up').waitFor();
+    assert.equal(
+      await page
+        .locator('.pulse')
+        .innerText()
+        .then((text) => text.trim()),
+      'Live',
+    );
+    scene.paths = [pathOf('wlan0', { bytesIn: 2_500_000 }), scene.paths[1] as (typeof scene.paths)[1]];
+    await card.getByText(/Mbit\/s/).waitFor();
+    scene.paths = [
+      pathOf('wlan0', { bytesIn: 2_500_000, state: 'no-carrier' }),
+      scene.paths[1] as (typeof scene.paths)[1],
+    ];
+    await card.getByText('no link').waitFor();
+    await page.locator('.events').getByText('wlan0 has lost its link').waitFor();
+    // The subflows of the live flows are counted where they leave.
+    assert.match(await page.locator('[data-path="wwan0"]').innerText(), /RTT\s+90\.0 ms/);
+    assert.deepEqual(faults, []);
+  });
+
+  test('flows are searched, sorted and opened, also by keyboard', async (t) => {
+    const scene = await openScene(t);
+    scene.flows = [1, 2, 3].map((number) => flowOf(number));
+    const { page, faults } = await openPage(t, scene.dashboard.url);
+    const rows = page.locator('tr[data-flow]');
+    await rows.nth(2).waitFor();
+    await page.getByRole('button', { name: 'Down', exact: true }).click();
+    assert.match(await rows.first().innerText(), /host3/);
+    await page.getByRole('button', { name: /^Down/ }).click();
+    assert.match(await rows.first().innerText(), /host1/);
+    await page.getByRole('searchbox').fill('host2 mixed');
+    await page.waitForFunction('document.querySelectorAll("tr[data-flow]").length === 1');
+    await page.getByRole('button', { name: 'host2.example:443' }).focus();
+    await page.keyboard.press('Enter');
+    const drawer = page.getByRole('complementary');
+    await drawer.getByText('75 %').waitFor();
+    assert.match(await drawer.innerText(), /192\.0\.2\.1:4000[\s\S]*RTT 20\.0 ms[\s\S]*203\.0\.113\.1:4001[\s\S]*25 %/);
+    scene.flows = [];
+    await drawer.getByText('has ended').waitFor();
+    await page.keyboard.press('Escape');
+    await drawer.waitFor({ state: 'detached' });
+    assert.deepEqual(faults, []);
+  });
+
+  test('5,000 flows: only the rows in view exist, and scrolling keeps up', async (t) => {
+    const scene = await openScene(t);
+    scene.flows = Array.from({ length: 5_000 }, (_, number) => flowOf(number));
+    const { page, faults } = await openPage(t, scene.dashboard.url);
+    await page.locator('.count').getByText('5000').waitFor();
+    assert.ok((await page.locator('tr[data-flow]').count()) < 60);
+    await page.locator('.scroller').evaluate((element: { scrollTop: number; scrollHeight: number }) => {
+      element.scrollTop = element.scrollHeight;
+    });
+    await page.waitForFunction('document.querySelector("tr[data-flow]:last-of-type, tr[data-flow]") !== null');
+    await page.getByRole('button', { name: /host999\.example/ }).waitFor();
+    // The longest task of five seconds of updates: beyond 200 ms a page is felt to hang.
+    const longest = await page.evaluate(`new Promise((resolve) => {
+      let longest = 0;
+      new PerformanceObserver((list) => { for (const task of list.getEntries()) longest = Math.max(longest, task.duration); })
+        .observe({ entryTypes: ['longtask'] });
+      setTimeout(() => resolve(longest), 5000);
+    })`);
+    t.diagnostic(`longest task with 5,000 flows: ${Math.round(Number(longest))} ms`);
+    assert.deepEqual(faults, []);
+  });
+
+  test('hostile names are text', async (t) => {
+    const scene = await openScene(t);
+    const hostile = '<img src=x onerror=window.hit=1>"\'><script>window.hit=1</script>\u001b[2J';
+    scene.flows = [flowOf(1, { destination: hostile, user: hostile, client: hostile })];
+    scene.paths = [pathOf('wlan0', { addresses: [hostile] })];
+    const { page, faults } = await openPage(t, scene.dashboard.url);
+    await page.getByRole('button', { name: /img src/ }).click();
+    await page.getByRole('complementary').waitFor();
+    assert.equal(await page.evaluate('window.hit'), undefined);
+    assert.equal(await page.locator('main img').count(), 0);
+    assert.deepEqual(faults, []);
+  });
+
+  test('a lost proxy is told, and its return catches up', async (t) => {
+    const scene = await openScene(t);
+    const { page } = await openPage(t, scene.dashboard.url);
+    await page.locator('[data-path="wlan0"]').waitFor();
+    scene.dashboard.close();
+    await page.getByRole('alert').waitFor();
+    scene.flows = [flowOf(7)];
+    await scene.reopen();
+    await page.getByRole('button', { name: 'host7.example:443' }).waitFor({ timeout: 20_000 });
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+  });
+
+  test('no serious finding of accessibility, in light and dark and on a phone', async (t) => {
+    const scene = await openScene(t);
+    scene.flows = [1, 2, 3].map((number) => flowOf(number));
+    scene.paths = [...scene.paths, pathOf('eth0', { kind: 'ethernet', state: 'down' })];
+    for (const options of [
+      { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+      { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
+      { colorScheme: 'light', viewport: { width: 390, height: 844 } },
+    ] as const) {
+      // axe itself is brought in past the page's own policy.
+      const { page } = await openPage(t, scene.dashboard.url, { ...options, bypassCSP: true });
+      await page.getByRole('button', { name: 'Check this machine' }).click();
+      await page.getByText('MPTCP is on').waitFor();
+      await page.getByRole('button', { name: 'host2.example:443' }).click();
+      await page.getByRole('complementary').waitFor();
+      assert.deepEqual(await seriousViolations(page), [], JSON.stringify(options));
+      const overflow = await page.evaluate(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      );
+      assert.equal(overflow, 0, 'nothing may stick out sideways');
+    }
+  });
+});
