@@ -85,6 +85,10 @@ export class FlowSides {
     return this.#client.mptcp === 'mptcp' || this.#server?.mptcp === 'mptcp';
   }
 
+  get serverIsMptcp(): boolean {
+    return this.#server?.mptcp === 'mptcp';
+  }
+
   /** A peer has left sent data unacknowledged for longer than its `userTimeout`. */
   get isSilent(): boolean {
     return this.#client.silent || this.#server?.silent === true;

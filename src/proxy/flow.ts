@@ -8,7 +8,7 @@ import type { ConnectFailure, InboundEffect, InboundHandshake } from '../handsha
 import { localEndpoint } from '../socket/connect.ts';
 import { errnoName } from '../socket/errno.ts';
 import type { MptcpState } from '../socket/mptcp.ts';
-import { applyLifetimeOptions } from '../socket/options.ts';
+import { settleAcceptedTcp, settleConnection } from '../socket/options.ts';
 import { sendBytes } from '../socket/send-bytes.ts';
 import type { Destination, Endpoint } from '../wire/destination.ts';
 import type { Context, LiveFlow } from './context.ts';
@@ -67,7 +67,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   #end: FlowEnd = 'done';
   #detail: string | undefined;
   #lingered = 0;
-  /** The server's options for a long life, and when to apply them. */
+  /** The options for a long life, the server's here, and when to apply them. */
   #settle: { readonly at: number; readonly socket: SocketConfig } | undefined;
 
   constructor(context: Context, fd: number, origin: FlowOrigin) {
@@ -107,7 +107,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     if (this.#phase === 'closing') return this.#close(false);
     if (this.#phase === 'connecting') return this.onDialFailed('timed-out', 'no connection within the time allowed');
     if (this.#relay === undefined) return this.#finish('handshake-timeout', undefined);
-    if (this.#settle !== undefined && now >= this.#settle.at) this.#settleServer(this.#settle.socket);
+    if (this.#settle !== undefined && now >= this.#settle.at) this.#settleSides(this.#settle.socket);
     const { halfClosed, activeAt } = this.#relay;
     const deadline = activeAt + (halfClosed ? timeouts.halfClosed : timeouts.idle);
     if (now < deadline) return this.#armRelay();
@@ -277,10 +277,11 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     loop.arm(this.#timer, Math.min(check, this.#settle?.at ?? check));
   }
 
-  #settleServer(socket: SocketConfig): void {
+  #settleSides(socket: SocketConfig): void {
     this.#settle = undefined;
-    const { fd, isMptcp } = this.#server as Connection;
-    applyLifetimeOptions(fd, socket, isMptcp);
+    const { inbound, mptcp } = this.#origin;
+    if (mptcp === 'client-without-mptcp') settleAcceptedTcp(this.#client.fd, inbound.socket);
+    settleConnection((this.#server as Connection).fd, socket, this.sides.serverIsMptcp);
   }
 
   #handOver(read: Uint8Array): void {

@@ -25,8 +25,9 @@ const EINPROGRESS = 115;
 const scratch = new SockaddrBuffer();
 
 /**
- * Begins a connection, without the options of `applyLifetimeOptions`; writable means that it stands or failed (see `takeError`). Returns the descriptor, which is the
- * caller's, or −errno when it failed at once. Throws a LinuxError for an option that the kernel refuses.
+ * Begins a connection, without the options of `applyLifetimeOptions`; writable means that it stands or failed (see
+ * `takeError`). Returns the descriptor, which is the caller's, or −errno when it failed at once. Throws a LinuxError for
+ * an option that the kernel refuses, and for a source address that is not ours.
  */
 export function beginConnect(address: string, port: number, options: ConnectOptions): number {
   const isV6 = address.includes(':');

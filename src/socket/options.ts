@@ -31,6 +31,7 @@ export interface SocketOptions {
 }
 
 const KEEPALIVE_PROBES = 3;
+const EOPNOTSUPP = 95;
 
 const value = new NativeBuffer(128);
 const valueLength = new NativeBuffer(4);
@@ -110,10 +111,34 @@ export function applyLifetimeOptions(fd: number, options: SocketOptions, isMptcp
   if (keepalive !== undefined && keepalive > 0) {
     const interval = Math.max(1, Math.round(keepalive / KEEPALIVE_PROBES));
     check(setInt(fd, k.SOL_SOCKET, k.SO_KEEPALIVE, 1), 'keepalive');
-    check(setInt(fd, k.SOL_TCP, k.TCP_KEEPIDLE, keepalive), `keepalive ${keepalive}`);
+    const first = setInt(fd, k.SOL_TCP, k.TCP_KEEPIDLE, keepalive);
+    // MPTCP takes the times since Linux 6.10; before, the system's hold (net.ipv4.tcp_keepalive_*).
+    if (isMptcp && first === -EOPNOTSUPP) return;
+    check(first, `keepalive ${keepalive}`);
     check(setInt(fd, k.SOL_TCP, k.TCP_KEEPINTVL, interval), `keepalive ${keepalive}`);
     check(setInt(fd, k.SOL_TCP, k.TCP_KEEPCNT, KEEPALIVE_PROBES), `keepalive ${keepalive}`);
   }
+}
+
+/**
+ * `applyLifetimeOptions` for a connection that stands. One that is just going away may refuse them, which nobody needs
+ * to know. `isMptcp`: it is MPTCP now; a socket that fell back takes what TCP takes.
+ */
+export function settleConnection(fd: number, options: SocketOptions, isMptcp: boolean): void {
+  try {
+    applyLifetimeOptions(fd, options, isMptcp);
+  } catch (error) {
+    if (!(error instanceof LinuxError)) throw error;
+  }
+}
+
+/**
+ * For the TCP socket of a client without MPTCP that an MPTCP listener accepted: it inherits all but the options that
+ * MPTCP keeps to itself (notsentLowat) or does not take (userTimeout).
+ */
+export function settleAcceptedTcp(fd: number, { notsentLowat, userTimeout }: SocketOptions): void {
+  if (notsentLowat !== undefined) setInt(fd, k.SOL_TCP, k.TCP_NOTSENT_LOWAT, notsentLowat);
+  if (userTimeout !== undefined && userTimeout > 0) setInt(fd, k.SOL_TCP, k.TCP_USER_TIMEOUT, userTimeout);
 }
 
 function setBuffer(fd: number, forced: number, plain: number, bytes: number): void {
