@@ -8,6 +8,11 @@ import type { EventLoop } from '../../dataplane/event-loop.ts';
 const STDIN = 0;
 const STDOUT = 1;
 const JOB_BYTES_MAX = 1 << 20;
+const WRITE_MS_MAX = 10_000;
+const RETRY_MS = 1;
+
+/** Nobody wakes it: waiting on it is how a thread without an event loop sleeps. */
+const sleeping = new Int32Array(new SharedArrayBuffer(4));
 
 /** Reads the first line of standard input. Throws an Error when it is no JSON or too long. */
 export function readJob<Job>(): Job {
@@ -21,9 +26,19 @@ export function readJob<Job>(): Job {
   return JSON.parse(Buffer.from(text, 'latin1').toString()) as Job;
 }
 
+/** Waits while the lab does not read; throws when that takes longer than WRITE_MS_MAX. */
 export function writeLine(line: object): void {
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-  for (let at = 0; at < bytes.length; ) at += writeSync(STDOUT, bytes, at);
+  const deadline = performance.now() + WRITE_MS_MAX;
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(STDOUT, bytes, at);
+    } catch (error) {
+      // Node may give its children sockets that do not block, and a report is longer than they hold.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || performance.now() > deadline) throw error;
+      Atomics.wait(sleeping, 0, 0, RETRY_MS);
+    }
+  }
 }
 
 /** Calls back once when standard input says or means stop. It must be a socket, which is what Node gives its children. */
