@@ -21,8 +21,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const HELP = `
 Examples:
-  anabranch demo                     100 MB, about a minute and a half
-  anabranch demo --quick             24 MB, under a minute
+  anabranch demo                     100 MB, about a minute
+  anabranch demo --quick             24 MB, some 20 s
   anabranch demo --json | jq .mptcp  for scripts: mptcp, tcp, events, flow, settings, versions
 
 It runs in network namespaces of its own and leaves nothing behind. Without root it uses user namespaces, where the kernel
