@@ -11,6 +11,7 @@ import * as lab from './lab.ts';
 import * as reload from './reload.ts';
 import * as run from './run.ts';
 import * as status from './status.ts';
+import * as top from './top.ts';
 import { VERSION } from './version.ts';
 
 /** In the order the help shows them. */
@@ -19,6 +20,7 @@ const COMMANDS: readonly { readonly register: (program: Command) => void }[] = [
   check,
   reload,
   status,
+  top,
   doctor,
   demo,
   lab,

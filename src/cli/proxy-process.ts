@@ -61,6 +61,10 @@ export async function runProxy(source: ConfigSource): Promise<number> {
 
 async function openSink(config: Config, log: Log): Promise<FlowSink & { reopen?: () => Promise<void> }> {
   if (config.log.kind === 'off') return { write() {}, close: () => Promise.resolve() };
+  if (config.log.kind === 'database') {
+    const { openDatabaseLog } = await import('./flow-sink.ts');
+    return openDatabaseLog(config.log, config.user, log);
+  }
   const path = config.log.kind === 'file' ? config.log.path : undefined;
   const onTrouble = (message: string, dropped: number) => log.warn('flow-log', message, { dropped });
   try {

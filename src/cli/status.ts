@@ -5,6 +5,7 @@ import type { SideRecord, SubflowRecord } from '../proxy/flow-record.ts';
 import type { FlowStatus } from '../proxy/flow-status.ts';
 import { formatHostPort } from '../wire/destination.ts';
 import { askAdmin, defaultAdminPath } from './admin-client.ts';
+import { formatBytes } from './quantities.ts';
 
 interface Status {
   readonly version: string;
@@ -54,7 +55,7 @@ function render(status: Status, flows: readonly FlowStatus[]): string {
   }
   lines.push(
     `  ${counters.active} connections now, ${counters.accepted} accepted, ${counters.refused} refused, ` +
-      `${bytes(counters.bytesUp)} up, ${bytes(counters.bytesDown)} down`,
+      `${formatBytes(counters.bytesUp)} up, ${formatBytes(counters.bytesDown)} down`,
     '',
   );
   for (const flow of flows) lines.push(...renderFlow(flow));
@@ -70,7 +71,7 @@ function renderFlow(flow: FlowStatus): string[] {
   const user = flow.user === undefined ? '' : ` (${flow.user})`;
   const head =
     `${formatHostPort(client.address, client.port)}${user} → ${to}${at}${through}: ${flow.phase}, ` +
-    `${bytes(flow.bytesUp)} up, ${bytes(flow.bytesDown)} down, idle ${(flow.idleMs / 1000).toFixed(1)} s`;
+    `${formatBytes(flow.bytesUp)} up, ${formatBytes(flow.bytesDown)} down, idle ${(flow.idleMs / 1000).toFixed(1)} s`;
   return [head, ...renderSide('client', flow.clientSide), ...renderSide('server', flow.serverSide)];
 }
 
@@ -85,18 +86,7 @@ function renderSubflow(subflow: SubflowRecord): string {
   const marks = `${subflow.backup === true ? ', backup' : ''}${subflow.closed ? ', closed' : ''}`;
   return (
     `      ${formatHostPort(local.address, local.port)} – ${formatHostPort(remote.address, remote.port)}: ` +
-    `${bytes(subflow.bytesSent)} out, ${bytes(subflow.bytesReceived)} in, RTT ${rttMs.toFixed(1)} ms, ` +
+    `${formatBytes(subflow.bytesSent)} out, ${formatBytes(subflow.bytesReceived)} in, RTT ${rttMs.toFixed(1)} ms, ` +
     `${retransmits} retransmitted, window ${congestionWindow}${marks}`
   );
-}
-
-function bytes(count = 0): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = count;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
