@@ -34,6 +34,7 @@ export function beginConnect(address: string, port: number, options: ConnectOpti
   const type = k.SOCK_STREAM | k.SOCK_NONBLOCK | k.SOCK_CLOEXEC;
   const fd = socket(isV6 ? k.AF_INET6 : k.AF_INET, type, options.mptcp ? k.IPPROTO_MPTCP : k.IPPROTO_TCP);
   if (fd < 0) return fd;
+  let status: number;
   try {
     setNoDelay(fd);
     applyOptions(fd, options.socket);
@@ -45,11 +46,11 @@ export function beginConnect(address: string, port: number, options: ConnectOpti
       const bound = bind(fd, scratch.address, scratch.write(from, 0));
       if (bound < 0) throw new LinuxError(-bound, 'bind', from);
     }
+    status = connect(fd, scratch.address, scratch.write(address, port));
   } catch (error) {
     close(fd);
     throw error;
   }
-  const status = connect(fd, scratch.address, scratch.write(address, port));
   if (status < 0 && status !== -EINPROGRESS) {
     close(fd);
     return status;

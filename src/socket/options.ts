@@ -32,6 +32,9 @@ export interface SocketOptions {
 
 const KEEPALIVE_PROBES = 3;
 const EOPNOTSUPP = 95;
+const ENODEV = 19;
+/** IFNAMSIZ (include/uapi/linux/if.h), with its closing NUL. */
+const INTERFACE_NAME_MAX = 15;
 
 const value = new NativeBuffer(128);
 const valueLength = new NativeBuffer(4);
@@ -77,6 +80,22 @@ export function refreshSystemCongestion(): void {
   close(fd);
 }
 
+/** Congestion controls that the kernel has taken. Bounded: configurations name few, and beyond that it begins anew. */
+const triedCongestion = new Set<string>();
+const TRIED_MAX = 64;
+
+/** An unconnected MPTCP socket takes any name, and its subflows then ignore an unknown one: so ask a TCP socket first. */
+function tryCongestion(name: string): void {
+  if (triedCongestion.has(name)) return;
+  const fd = socket(k.AF_INET, k.SOCK_STREAM | k.SOCK_CLOEXEC, k.IPPROTO_TCP);
+  if (fd < 0) return;
+  const status = setText(fd, k.SOL_TCP, k.TCP_CONGESTION, name);
+  close(fd);
+  check(status, `congestion ${name}`);
+  if (triedCongestion.size >= TRIED_MAX) triedCongestion.clear();
+  triedCongestion.add(name);
+}
+
 /**
  * Applies the options a user chose, but for those of `applyLifetimeOptions`. Throws a LinuxError that names the option
  * when the kernel refuses one: an unknown congestion control (ENOENT), an unknown interface (ENODEV), a mark without
@@ -85,11 +104,15 @@ export function refreshSystemCongestion(): void {
 export function applyOptions(fd: number, options: SocketOptions): void {
   const { congestion, mark, notsentLowat } = options;
   if (congestion !== undefined && congestion !== systemCongestion) {
+    tryCongestion(congestion);
     check(setText(fd, k.SOL_TCP, k.TCP_CONGESTION, congestion), `congestion ${congestion}`);
   }
   if (mark !== undefined) check(setInt(fd, k.SOL_SOCKET, k.SO_MARK, mark), `mark ${mark}`);
   if (options.interface !== undefined) {
-    check(setText(fd, k.SOL_SOCKET, k.SO_BINDTODEVICE, options.interface), `interface ${options.interface}`);
+    // The kernel looks at the first characters only, and they could be another interface's name.
+    const isName = options.interface.length <= INTERFACE_NAME_MAX;
+    const status = isName ? setText(fd, k.SOL_SOCKET, k.SO_BINDTODEVICE, options.interface) : -ENODEV;
+    check(status, `interface ${options.interface}`);
   }
   const { receiveBuffer, sendBuffer } = options;
   if (receiveBuffer !== undefined) setBuffer(fd, k.SO_RCVBUFFORCE, k.SO_RCVBUF, receiveBuffer);
