@@ -77,7 +77,10 @@ function transfer(run: RunData, name: string) {
   return result === undefined || result.kind === 'tool' ? undefined : result;
 }
 
-/** Times are those of the script; without any, from the workload's start to its last byte. */
+/**
+ * Times are those of the script. Unless told otherwise, from the workload's start to its end, so that a silence before the
+ * end counts; an upload ends when the server has all of it.
+ */
 function goodput(
   run: RunData,
   { of, from, to }: { of: string; from: number; to?: number | undefined },
@@ -87,7 +90,6 @@ function goodput(
   const fromMs = Math.max(from, result.startedMs - run.originMs);
   const toMs = Math.min(to ?? Number.POSITIVE_INFINITY, result.endedMs - run.originMs);
   if (toMs <= fromMs) return undefined;
-  if (from === 0 && to === undefined) return { mbit: result.bitsPerSecond / 1e6, fromMs, toMs };
   return { mbit: rateBetween(result.goodput, run.originMs + fromMs, run.originMs + toMs) / 1e6, fromMs, toMs };
 }
 

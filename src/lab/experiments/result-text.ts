@@ -25,7 +25,7 @@ function formatMeasure(name: string, settings: readonly SettingResult[]): string
   const columns: Column[] = [
     ...labels.map((head) => ({ head, numeric: false })),
     ...['runs', 'mean', 'median', 'std dev', '95 % interval'].map((head) => ({ head, numeric: true })),
-    ...(withMissing ? [{ head: 'never', numeric: true }] : []),
+    ...(withMissing ? [{ head: 'without', numeric: true }] : []),
     ...(withCapacity ? [{ head: 'can carry', numeric: true }] : []),
     ...(withPapers ? [{ head: 'paper', numeric: true }] : []),
   ];
