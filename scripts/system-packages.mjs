@@ -38,6 +38,13 @@ const PACKAGES = [
   { name: 'wget', proof: 'wget', sets: ['test'], use: 'client: HTTP proxy' },
   { name: 'git', proof: 'git', sets: ['test'], use: 'client: HTTPS through a proxy' },
   { name: 'openssl', proof: 'openssl', sets: ['test'], use: 'certificates for local HTTPS servers' },
+  {
+    name: 'postgresql',
+    proof: 'pg_createcluster',
+    service: 'postgresql',
+    sets: ['test'],
+    use: 'a real database for the flow log',
+  },
   { name: 'chromium', proof: 'chromium', sets: ['test'], use: 'client: a browser without a window' },
   { name: 'haproxy', proof: 'haproxy', service: 'haproxy', sets: ['bench'], use: 'peer: forced splice' },
   { name: 'nginx', proof: 'nginx', service: 'nginx', sets: ['bench'], use: 'peer: stream proxy' },

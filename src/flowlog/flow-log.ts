@@ -161,6 +161,8 @@ export class FlowLog {
     };
     const worker = new Worker(new URL('./writer-thread.js', import.meta.url), { workerData, name: 'flow-log' });
     this.#worker = worker;
+    // The log alone is no reason to go on; closing waits for it.
+    worker.unref();
     worker.on('message', (message: FromWriter) => this.#onMessage(message));
     let reason = 'it ended';
     worker.on('error', (error) => {

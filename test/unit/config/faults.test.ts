@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatFault } from '#anabranch/config/fault.js';
+import { LOG_HINT } from '#anabranch/config/log-target.js';
 import { parseConfig } from '#anabranch/config/parse.js';
 
 const HASH = 'scrypt:16384:8:1:AAECAwQFBgcICQoLDA0ODw:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8';
@@ -8,7 +9,7 @@ const DESTINATION = 'a host and a port: gw.example.net:1080, 198.51.100.7:443, "
 const LISTEN = 'an address and a port: 127.0.0.1:1080, "[::1]:1080", 0.0.0.0:1080';
 const NETWORK = 'a network in CIDR notation: 192.0.2.0/24, "2001:db8::/32", or a single address';
 const QUOTES = 'put text that begins with one of [ ] { } * & ! | > % @ ` or holds ": " or " #" into quotes';
-const TOP = 'workers, log, admin, user, limits, timeouts, inbounds, outbounds, rules';
+const TOP = 'workers, log, admin, dashboard, dashboardToken, user, limits, timeouts, inbounds, outbounds, rules';
 
 function faultsOf(text: string): string[] {
   const parsed = parseConfig(text, { fileName: 'f', defaults: { workers: 1, admin: undefined } });
@@ -48,17 +49,14 @@ const VALUES: Table = [
   ],
   ['log: { target: flows.log }', [`f:1:16 log.target: "flows.log" is not a place to log to — ${LOG_HINT}`]],
   ['log: { retention: 3d }', [`f:1:6 log.target: is missing — ${LOG_HINT}`]],
-  [
-    'log: { target: embedded, retention: 30 }',
-    ['f:1:35 log.retention: is 30 — whole days, from 1d to 3650d'],
-  ],
+  ['log: { target: embedded, retention: 30 }', ['f:1:37 log.retention: is 30 — whole days, from 1d to 3650d']],
   [
     'log: { target: embedded, retention: 36h }',
-    ['f:1:35 log.retention: "36h" is not a time to keep the log — whole days, from 1d to 3650d'],
+    ['f:1:37 log.retention: "36h" is not a time to keep the log — whole days, from 1d to 3650d'],
   ],
   [
     'log: { target: embedded, spool: { bytesMax: 5 } }',
-    ['f:1:44 log.spool.bytesMax: is 5 — a whole number from 1048576 to 1099511627776'],
+    ['f:1:45 log.spool.bytesMax: is 5 — a whole number from 1048576 to 1099511627776'],
   ],
   [
     'log: { target: stdout, gateway: gw1 }',

@@ -196,6 +196,33 @@ rules:
   assert.deepEqual(structuredClone(config), config);
 });
 
+test('every way to name a log', () => {
+  const retention = 30 * 86_400_000;
+  const spool = { directory: undefined, bytesMax: 256 << 20 };
+  const database = { kind: 'database', retention, spool, gateway: undefined } as const;
+  const postgres = { kind: 'postgres', url: 'postgres://u:p%40ss@h:5433/d?sslmode=disable' } as const;
+  const table = [
+    ['off', { kind: 'off' }],
+    ['stdout', { kind: 'stdout' }],
+    ['a.jsonl', { kind: 'file', path: 'a.jsonl' }],
+    ['embedded', { ...database, database: { kind: 'embedded', directory: undefined } }],
+    ['embedded:/srv/a b', { ...database, database: { kind: 'embedded', directory: '/srv/a b' } }],
+    [postgres.url, { ...database, database: postgres }],
+    ['{ target: stdout }', { kind: 'stdout' }],
+    [
+      `{ target: "${postgres.url}", retention: 7d, spool: { directory: /srv/spool, bytesMax: 1048576 }, gateway: gw-1 }`,
+      {
+        kind: 'database',
+        database: postgres,
+        retention: 7 * 86_400_000,
+        spool: { directory: '/srv/spool', bytesMax: 1_048_576 },
+        gateway: 'gw-1',
+      },
+    ],
+  ] as const;
+  for (const [text, expected] of table) assert.deepEqual(configOf(`log: ${text}`).log, expected, text);
+});
+
 test('names that the file gives are left alone when others are made', () => {
   const text = `inbounds:
   - { type: socks, listen: 127.0.0.1:1 }
