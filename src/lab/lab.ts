@@ -4,12 +4,14 @@
 import { existsSync } from 'node:fs';
 import { missingProgram, programPath, runCommand, runIp } from './commands.ts';
 import { Emulator } from './emulator/emulator.ts';
+import type { OffloadedDevice } from './emulator/offloads.ts';
 import { type GuardedLab, guardLab, unguardLab } from './guard.ts';
 import { Host } from './host.ts';
 import { type HostPlan, hostCommands, planHosts, type Sysctl } from './host-plan.ts';
 import { LabError, LabErrorCode } from './lab-error.ts';
 import { hiddenDevice, Link } from './link.ts';
 import type { LinkDriver } from './link-driver.ts';
+import { Netem, netemFault } from './netem/netem.ts';
 import {
   claimLab,
   hiddenNamespace,
@@ -30,6 +32,11 @@ export interface LabOptions {
   readonly id?: string;
   /** Instead of the topology's. */
   readonly seed?: number;
+  /**
+   * What carries the links: the emulator unless given, whose loss and jitter repeat with the seed and which plays traces;
+   * `netem`; or `auto`, netem where the machine has it and no link has a trace.
+   */
+  readonly driver?: LinkDriver['kind'] | 'auto';
   /** Where running labs are recorded. */
   readonly stateDirectory?: string;
 }
@@ -80,7 +87,8 @@ export async function createLab(input: TopologyInput | Topology, options: LabOpt
   const guarded: GuardedLab = { stop() {}, tearDown: () => tearDown(record, directory) };
   guardLab(guarded);
   try {
-    const driver = await build(topology, record, options.seed ?? topology.seed);
+    const kind = await chooseDriver(topology, options.driver ?? 'emulator');
+    const driver = await build(topology, record, kind, options.seed ?? topology.seed);
     guarded.stop = () => driver.stop();
     return assemble(topology, record, driver, async () => {
       await driver.close();
@@ -127,7 +135,22 @@ function claim(topology: Topology, id: string | undefined, directory: string): L
   throw new LabError(LabErrorCode.setup, `no free lab id found in ${directory}`);
 }
 
-async function build(topology: Topology, record: LabRecord, seed: number): Promise<LinkDriver> {
+async function chooseDriver(topology: Topology, wanted: LinkDriver['kind'] | 'auto'): Promise<LinkDriver['kind']> {
+  if (wanted === 'emulator') return wanted;
+  const traced = topology.links.some(({ up, down }) => up.trace !== undefined || down.trace !== undefined);
+  if (wanted === 'auto' && traced) return 'emulator';
+  const fault = await netemFault();
+  if (fault === undefined) return 'netem';
+  if (wanted === 'auto') return 'emulator';
+  throw new LabError(LabErrorCode.missing, `${fault}; the emulator needs none of it`);
+}
+
+async function build(
+  topology: Topology,
+  record: LabRecord,
+  kind: LinkDriver['kind'],
+  seed: number,
+): Promise<LinkDriver> {
   const hidden = hiddenNamespace(record.id);
   const namespaceOf = (host: string): string => hostNamespace(record.id, host);
   await runIp(
@@ -162,6 +185,27 @@ async function build(topology: Topology, record: LabRecord, seed: number): Promi
     cables.flatMap(({ far, mtu }) => [`link set dev ${far} mtu ${mtu} arp off up`]),
   );
   await allDone(plans.map((plan) => runIp(namespaceOf(plan.host.name), hostCommands(plan))));
+  return openDriver(topology, record.id, kind, seed);
+}
+
+/** What carries the frames from the far end of one host's cable to that of the other's. */
+function openDriver(topology: Topology, id: string, kind: LinkDriver['kind'], seed: number): Promise<LinkDriver> {
+  const hidden = hiddenNamespace(id);
+  const hostPath = (host: string): string => namespacePath(hostNamespace(id, host));
+  if (kind === 'netem') {
+    return Netem.open({
+      namespace: hidden,
+      links: topology.links.map(({ up, down, mtu }, i) => {
+        return { devices: [hiddenDevice(i, 0), hiddenDevice(i, 1)], up, down, frameBytesMax: mtu + FRAME_OVERHEAD };
+      }),
+      devices: topology.links.flatMap(({ name, hosts }, i) =>
+        ([0, 1] as const).flatMap((side): OffloadedDevice[] => [
+          [hostPath(hosts[side]), name],
+          [namespacePath(hidden), hiddenDevice(i, side)],
+        ]),
+      ),
+    });
+  }
   return Emulator.open({
     namespace: namespacePath(hidden),
     frameBytesMax: Math.max(...topology.links.map(({ mtu }) => mtu), 0) + FRAME_OVERHEAD,
@@ -169,7 +213,7 @@ async function build(topology: Topology, record: LabRecord, seed: number): Promi
     links: topology.links.map(({ name, hosts, up, down }, i) => {
       const end = (side: 0 | 1) => ({
         device: hiddenDevice(i, side),
-        hostNamespace: namespacePath(namespaceOf(hosts[side])),
+        hostNamespace: hostPath(hosts[side]),
         hostDevice: name,
       });
       return { ends: [end(0), end(1)], up, down };

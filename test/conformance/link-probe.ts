@@ -3,11 +3,16 @@
 //
 //   link-probe.js send ADDRESS PORT BYTES PER_SECOND SECONDS
 //   link-probe.js receive ADDRESS PORT SECONDS
+//
+// The receiver ends after SECONDS at the latest, and before once its input is at an end and nothing comes any more.
 
 import { createSocket } from 'node:dgram';
 
 /** Number, then the time of sending in nanoseconds. */
 const HEADER_BYTES = 12;
+
+/** Longer than any gap that a slow link makes between two frames. */
+const QUIET_MS = 120;
 
 /** Times in microseconds. `received` is in the order of arrival. */
 export interface ProbeReport {
@@ -49,8 +54,16 @@ function receive(seconds: number): void {
     received.push({ number: datagram.readUInt32BE(0), sentUs: Number(datagram.readBigUInt64BE(4)) / 1e3, arrivedUs });
   });
   socket.bind(Number(port), address, () => process.stdout.write('ready\n'));
-  setTimeout(() => {
+  const end = (): void => {
     socket.close();
-    process.stdout.write(JSON.stringify({ received } satisfies ProbeReport));
-  }, seconds * 1e3);
+    process.stdout.write(JSON.stringify({ received } satisfies ProbeReport), () => process.exit());
+  };
+  setTimeout(end, seconds * 1e3);
+  process.stdin.resume().once('end', () => {
+    let before = -1;
+    setInterval(() => {
+      if (received.length === before) end();
+      before = received.length;
+    }, QUIET_MS);
+  });
 }
