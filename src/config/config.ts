@@ -85,7 +85,7 @@ export interface SocketConfig {
   readonly mark: number | undefined;
   /** SO_BINDTODEVICE. */
   readonly interface: string | undefined;
-  /** Local addresses to connect from, at most one per family. */
+  /** Local addresses to connect from; those of one family are tried one after the other. */
   readonly sourceAddress: readonly string[];
   /** TCP Fast Open (RFC 7413). */
   readonly fastOpen: boolean;

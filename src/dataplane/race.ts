@@ -1,10 +1,13 @@
 // Connection racing (RFC 8305, happy eyeballs): the next address is tried when the one before has failed or has not
-// answered within the attempt delay; the first connection that stands wins and the others are closed.
+// answered within the attempt delay; the first connection that stands wins and the others are closed. Where there are
+// several source addresses, all destinations are tried from the first, then all from the second: each source is a path,
+// and a path may be dead without anybody having noticed.
 
 import { LinuxError } from '../ffi/linux-error.ts';
 import { orderAddresses } from '../routing/address-order.ts';
 import { beginConnect, type ConnectOptions } from '../socket/connect.ts';
 import { takeError } from '../socket/options.ts';
+import { familyOf } from '../wire/ip.ts';
 import { Connection, type ConnectionHandler } from './connection.ts';
 import type { EventLoop } from './event-loop.ts';
 import { type Timed, Timer } from './timers.ts';
@@ -12,7 +15,7 @@ import { type Timed, Timer } from './timers.ts';
 /** RFC 8305 §8, Connection Attempt Delay. */
 const ATTEMPT_DELAY_MS = 250;
 
-/** Addresses tried for one connection; a name may list hundreds. */
+/** Attempts for one connection, from whatever source; a name may list hundreds of addresses. */
 const ATTEMPTS_MAX = 12;
 
 const ENOBUFS = 105;
@@ -31,9 +34,12 @@ export class Race implements ConnectionHandler, Timed {
   readonly #options: ConnectOptions;
   readonly #owner: RaceOwner;
   readonly #timer = new Timer(this);
-  /** Still to be tried, in order. */
+  /** Which source of each family is used at the moment. */
+  #round = 0;
+  readonly #rounds: number;
+  /** Still to be tried in this round, in order. */
   #waiting: readonly string[] = [];
-  /** Bounded by ATTEMPTS_MAX. */
+  /** Bounded by ATTEMPTS_MAX over the number of rounds. */
   #seen: readonly string[] = [];
   /** Under way. */
   readonly #attempts: { readonly connection: Connection; readonly address: string }[] = [];
@@ -48,13 +54,17 @@ export class Race implements ConnectionHandler, Timed {
     this.#port = port;
     this.#options = options;
     this.#owner = owner;
+    const isSingle = options.sourceAddress.length <= 1;
+    const most = isSingle ? 1 : Math.max(this.#sourcesFor('0.0.0.0').length, this.#sourcesFor('::').length);
+    this.#rounds = Math.min(most, ATTEMPTS_MAX);
   }
 
   /** Adds addresses as the resolver finds them; `complete` says that no more will come. */
   add(addresses: readonly string[], complete: boolean): void {
     if (this.#over) return;
     const fresh = addresses.filter((address) => !this.#seen.includes(address));
-    fresh.length = Math.min(fresh.length, ATTEMPTS_MAX - this.#seen.length);
+    const seenMax = Math.floor(ATTEMPTS_MAX / this.#rounds);
+    fresh.length = Math.min(fresh.length, seenMax - this.#seen.length);
     this.#seen = [...this.#seen, ...fresh];
     // The family tried last comes second, so that a late family gets its turn at once.
     const first = this.#family === 4 ? 6 : 4;
@@ -107,7 +117,10 @@ export class Race implements ConnectionHandler, Timed {
   #next(): void {
     for (;;) {
       const [address, ...rest] = this.#waiting;
-      if (address === undefined) break;
+      if (address === undefined) {
+        if (!this.#nextRound()) break;
+        continue;
+      }
       this.#waiting = rest;
       const fd = this.#begin(address);
       if (fd < 0) continue;
@@ -118,9 +131,9 @@ export class Race implements ConnectionHandler, Timed {
         this.#lose(ENOBUFS, undefined);
         continue;
       }
-      this.#family = address.includes(':') ? 6 : 4;
+      this.#family = familyOf(address);
       this.#attempts.push({ connection, address });
-      if (this.#waiting.length > 0 || !this.#complete) {
+      if (this.#waiting.length > 0 || !this.#complete || this.#round + 1 < this.#rounds) {
         this.#loop.arm(this.#timer, this.#loop.now + ATTEMPT_DELAY_MS);
       }
       return;
@@ -130,9 +143,27 @@ export class Race implements ConnectionHandler, Timed {
     this.#owner.onRaceLost(this.#errno, this.#option);
   }
 
+  /** Goes on with the next source of each family, once all addresses are known and tried. */
+  #nextRound(): boolean {
+    if (!this.#complete || this.#over || this.#round + 1 >= this.#rounds) return false;
+    this.#round++;
+    this.#waiting = this.#seen.filter((address) => this.#sourcesFor(address).length > this.#round);
+    return true;
+  }
+
+  /** The source addresses of a destination's family. */
+  #sourcesFor(address: string): readonly string[] {
+    const family = familyOf(address);
+    return this.#options.sourceAddress.filter((source) => familyOf(source) === family);
+  }
+
   #begin(address: string): number {
+    const round = this.#round;
     try {
-      const fd = beginConnect(address, this.#port, this.#options);
+      // In the first round beginConnect chooses as it is wanted.
+      const sourceAddress = round === 0 ? undefined : this.#sourcesFor(address).slice(round, round + 1);
+      const options = sourceAddress === undefined ? this.#options : { ...this.#options, sourceAddress };
+      const fd = beginConnect(address, this.#port, options);
       if (fd < 0) this.#lose(-fd, undefined);
       return fd;
     } catch (error) {

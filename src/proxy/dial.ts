@@ -171,14 +171,15 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     const { port } = this.#target;
     const isPlain = (address: string) => isLoopback(address) || plainPeers.has(`${address} ${port}`, loop.now);
     const skip = first.transport === 'auto' && addresses.some(isPlain);
+    const hasChoice = first.socket.sourceAddress.length > 1;
     this.#asksMptcp = first.transport !== 'tcp' && mptcpAvailable && !skip;
     const options = {
       mptcp: this.#asksMptcp,
       sourceAddress: first.socket.sourceAddress,
       socket: first.socket,
       // A proxy's handshake begins with our bytes, so there is something to put into the SYN; but it makes every
-      // attempt look connected, so it is for a single address only.
-      fastOpen: first.socket.fastOpen && this.#hops.length > 0 && complete && addresses.length === 1,
+      // attempt look connected, so it is for a single address only, from a single source.
+      fastOpen: first.socket.fastOpen && this.#hops.length > 0 && complete && addresses.length === 1 && !hasChoice,
     };
     return new Race(loop, port, options, this);
   }

@@ -10,7 +10,7 @@ import { SockaddrBuffer } from './sockaddr.ts';
 
 export interface ConnectOptions {
   readonly mptcp: boolean;
-  /** Local addresses to connect from; the one of the destination's family is used. */
+  /** Local addresses to connect from; the first one of the destination's family is used. */
   readonly sourceAddress: readonly string[];
   readonly socket: SocketOptions;
   /**

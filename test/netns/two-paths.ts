@@ -4,8 +4,8 @@
 //   client ──┤                              ├── router ── core ── gateway ── backbone ── server
 //            └─ cellular  10 Mbit/s, 60 ms ─┘
 //
-// The client runs anabranch too: port 1080 leads to the gateway over IPv4, port 1081 over IPv6. Both proxies are the
-// program as shipped, with their records in files.
+// The client runs anabranch too: port 1080 leads to the gateway over IPv4, port 1081 over IPv6, port 1082 over IPv4 from
+// either of the client's addresses. Both proxies are the program as shipped, with their records in files.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -31,8 +31,8 @@ const TRANSFER_S = 14;
 export type Path = 'wifi' | 'cellular';
 export type Family = 4 | 6;
 
-/** How curl goes: through the client's anabranch, or straight to the gateway's, over MPTCP or not. */
-export type Way = 'through both' | 'mptcpize' | 'plain';
+/** How curl goes: through the client's anabranch (whose way to the gateway begins as the kernel likes, or from either address), or straight to the gateway's, over MPTCP or not. */
+export type Way = 'through both' | 'from either' | 'mptcpize' | 'plain';
 
 export interface Transfer {
   /** Bytes that have come so far (downloads only). */
@@ -98,8 +98,9 @@ export class TwoPaths {
   /** Starts a transfer of the file. */
   transfer({ way = 'through both', family = 4, upload = false }: TransferOptions = {}): Transfer {
     const into = join(this.#folder, `received-${this.#transfers++}`);
-    const local = `127.0.0.1:${family === 4 ? 1080 : 1081}`;
-    const proxy = way === 'through both' ? local : `${this.#host('gateway', 'core', family)}:1080`;
+    const local = `127.0.0.1:${way === 'from either' ? 1082 : family === 4 ? 1080 : 1081}`;
+    const proxy =
+      way === 'through both' || way === 'from either' ? local : `${this.#host('gateway', 'core', family)}:1080`;
     const url = `http://${this.#host('server', 'backbone', family)}:8080/`;
     const what = upload ? ['-T', this.#file] : ['-o', into];
     const curl = ['curl', '-sSf', '--max-time', String(TRANSFER_S), '-x', `socks5h://${proxy}`, ...what, url];
@@ -183,14 +184,23 @@ export class TwoPaths {
       inbounds: [
         { name: 'to4', type: 'mixed', listen: '127.0.0.1:1080' },
         { name: 'to6', type: 'mixed', listen: '127.0.0.1:1081' },
+        { name: 'from-either', type: 'mixed', listen: '127.0.0.1:1082' },
       ],
       outbounds: [
         { name: 'gateway4', type: 'socks', server: server(4), transport: 'mptcp' },
         { name: 'gateway6', type: 'socks', server: server(6), transport: 'mptcp' },
+        {
+          name: 'from-either',
+          type: 'socks',
+          server: server(4),
+          transport: 'mptcp',
+          socket: { sourceAddress: [this.address('wifi'), this.address('cellular')] },
+        },
       ],
       rules: [
         { when: { inbound: 'to4' }, use: 'gateway4' },
         { when: { inbound: 'to6' }, use: 'gateway6' },
+        { when: { inbound: 'from-either' }, use: 'from-either' },
       ],
     };
     const origin = this.lab.host('server').spawn([process.execPath, ORIGIN, this.#file]);

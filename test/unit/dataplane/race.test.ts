@@ -10,7 +10,7 @@ import type { EventLoop } from '#anabranch/dataplane/event-loop.js';
 import { Race } from '#anabranch/dataplane/race.js';
 import { close } from '#anabranch/ffi/descriptors.js';
 import { listen } from '#anabranch/ffi/sockets.js';
-import { beginConnect, type ConnectOptions } from '#anabranch/socket/connect.js';
+import { beginConnect, type ConnectOptions, localEndpoint } from '#anabranch/socket/connect.js';
 import { openListener } from '#anabranch/socket/listen.js';
 import { createLoop, pause, play, wait } from './stage.ts';
 
@@ -190,4 +190,36 @@ test('cancel closes every attempt, and nothing more is heard', (t) => {
   ]);
   assert.deepEqual(run.told, []);
   assert.equal(openFiles(), before - 2);
+});
+
+test('from several sources: all addresses from the first one, then all from the next', (t) => {
+  // The first is no address of this machine, as when an interface has gone away; nothing but its own family counts.
+  const sourceAddress = ['2001:db8::1', '192.0.2.1', '127.0.0.21', '127.0.0.22'];
+  const run = start(t, openPort(t), { ...PLAIN, sourceAddress });
+  play(run.loop, [() => run.race.add([REFUSES, ACCEPTS], true), run.over]);
+  assertTold(run, `connected ${ACCEPTS}`, 0, 200);
+  assert.equal(localEndpoint(run.connection?.fd as number).address, '127.0.0.21');
+});
+
+test('the next source has its turn 250 ms after one from which nothing is answered', (t) => {
+  const run = start(t, openPort(t), { ...PLAIN, sourceAddress: ['127.0.0.21', '127.0.0.22'] });
+  const before = openFiles();
+  const underWay: number[] = [];
+  play(run.loop, [
+    () => run.race.add([HANGS], true),
+    wait(150),
+    () => underWay.push(openFiles() - before),
+    wait(200),
+    () => underWay.push(openFiles() - before),
+    wait(300),
+    () => underWay.push(openFiles() - before),
+    () => run.race.cancel(),
+  ]);
+  assert.deepEqual([underWay, run.told], [[1, 2, 2], []]);
+});
+
+test('the first reason is told when every source has failed', (t) => {
+  const run = start(t, openPort(t), { ...PLAIN, sourceAddress: ['127.0.0.21', '127.0.0.22'] });
+  play(run.loop, [() => run.race.add([REFUSES, REFUSES_TOO], true), run.over]);
+  assertTold(run, 'lost 111', 0, 200);
 });
