@@ -7,8 +7,13 @@ import { CliError } from './cli-error.ts';
 const ANSWER_MS = 15_000;
 const ANSWER_BYTES_MAX = 64 << 20;
 
-/** Where the admin socket is unless the configuration says otherwise: for root /run, else the user's runtime folder. */
+/**
+ * Where the admin socket is unless the configuration says otherwise: for root /run/anabranch, else the user's runtime
+ * folder. A service that systemd runs without root has /run/anabranch too, as its RuntimeDirectory=.
+ */
 export function defaultAdminPath(): string {
+  const [directory] = (process.env.RUNTIME_DIRECTORY ?? '').split(':');
+  if (directory) return join(directory, 'admin.sock');
   const uid = process.getuid?.() ?? 0;
   if (uid === 0) return '/run/anabranch/admin.sock';
   return join(process.env.XDG_RUNTIME_DIR ?? `/tmp/anabranch-${uid}`, 'anabranch-admin.sock');
