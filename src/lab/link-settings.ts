@@ -60,7 +60,10 @@ export function meanRate({ rate, trace }: DirectionSettings): number {
 export function queueBytes(settings: DirectionSettings): number {
   const { queue } = settings;
   if ('bytes' in queue) return queue.bytes;
-  return Math.max(QUEUE_BYTES_MIN, (meanRate(settings) * queue.ms) / 8_000);
+  const rate = meanRate(settings);
+  // Also for a queue of no time at all, where the product would be no number.
+  if (!Number.isFinite(rate)) return rate;
+  return Math.max(QUEUE_BYTES_MIN, (rate * queue.ms) / 8_000);
 }
 
 /** Mean share of frames that are lost. */
