@@ -30,6 +30,8 @@ import { SourceLimits } from './source-limits.ts';
 const RECORDS_MS = 100;
 const RECORDS_MOST = 256;
 const SAMPLE_MS = 1_000;
+/** A shortage lasts, with a pause ten times a second; it is told once in this time. */
+const SHORTAGE_QUIET_MS = 10_000;
 /** MPTCP flows sampled in one second; with more of them each is sampled less often. */
 const SAMPLES_MOST = 512;
 /** Pipes of one thread, two descriptors each, a megabyte of kernel memory each while a slow reader fills one. */
@@ -48,6 +50,8 @@ class DataThread implements Timed {
   #sequence = 0;
   #draining = false;
   #left = false;
+  /** Until then a shortage is counted and not told. */
+  #quietUntil = 0;
   #cut = 0;
   /** Flows sampled already in this turn; weak, so that it keeps none of them. */
   #sampled = new WeakSet<LiveFlow>();
@@ -156,7 +160,10 @@ class DataThread implements Timed {
   }
 
   #onShortage(errno: number): void {
-    this.#context.counters.add('shortages');
+    const { counters, loop } = this.#context;
+    counters.add('shortages');
+    if (loop.now < this.#quietUntil) return;
+    this.#quietUntil = loop.now + SHORTAGE_QUIET_MS;
     const message = `accepting pauses: ${errnoName(errno)}; raise the limit of open files or lower limits.connections`;
     this.#post({ kind: 'log', level: 'warn', code: 'accept-paused', message });
   }

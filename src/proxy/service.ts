@@ -211,7 +211,14 @@ export class ProxyService {
       this.#threads.broadcast({ kind: 'own-addresses', addresses });
     };
     look();
-    this.#ownTimer = setInterval(look, OWN_ADDRESSES_MS).unref();
+    const lookAgain = () => {
+      try {
+        look();
+      } catch {
+        // It takes a descriptor, and there may be none (EMFILE); what was known stays in force until the next time.
+      }
+    };
+    this.#ownTimer = setInterval(lookAgain, OWN_ADDRESSES_MS).unref();
   }
 
   #listFlows(thread: number, most: number): Promise<readonly FlowStatus[]> {
