@@ -1,6 +1,6 @@
 // anabranch lab up TOPOLOGY: builds a lab and stays with it until ^C, SIGTERM or `anabranch lab down`.
 
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Lab } from '../lab/lab.ts';
 import { describeLink } from '../lab/link-text.ts';
 import type { TimelineStep } from '../lab/timeline.ts';
@@ -9,6 +9,7 @@ import { withNamespaces } from './lab-privileges.ts';
 interface UpOptions {
   readonly id?: string;
   readonly seed?: number;
+  readonly driver?: (typeof DRIVERS)[number];
   readonly play?: boolean;
   readonly json?: boolean;
 }
@@ -21,6 +22,8 @@ Examples:
 
 Exit codes: 0 it was up and is removed, 2 the topology is wrong, 3 something needed is not there.`;
 
+const DRIVERS = ['emulator', 'netem', 'auto'] as const;
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export function register(lab: Command): void {
@@ -30,6 +33,7 @@ export function register(lab: Command): void {
     .argument('<topology>', 'name of a topology that comes along, or a YAML file')
     .option('--id <id>', 'name of the lab, 1 to 12 small letters and digits; made up unless given')
     .option('--seed <number>', "instead of the topology's: makes loss and jitter repeat", parseSeed)
+    .addOption(new Option('--driver <driver>', 'what carries the links').choices(DRIVERS).default('emulator'))
     .option('--play', "play the topology's timeline")
     .option('--json', 'print hosts and links as one line of JSON once it is up')
     .addHelpText('after', EXAMPLES)
@@ -42,7 +46,10 @@ function parseSeed(text: string): number {
   throw new InvalidArgumentError('a whole number from 0 to 4294967295');
 }
 
-async function up(name: string, { id, seed, play = false, json = false }: UpOptions): Promise<void> {
+async function up(
+  name: string,
+  { id, seed, driver = 'emulator', play = false, json = false }: UpOptions,
+): Promise<void> {
   const [{ createLab }, { readTopology }, { openControl }] = await Promise.all([
     import('../lab/lab.ts'),
     import('../lab/topology-file.ts'),
@@ -51,6 +58,7 @@ async function up(name: string, { id, seed, play = false, json = false }: UpOpti
   const lab = await createLab(readTopology(name), {
     ...(id === undefined ? {} : { id }),
     ...(seed === undefined ? {} : { seed }),
+    driver,
   });
   let end = (): void => undefined;
   const ended = new Promise<void>((resolve) => {

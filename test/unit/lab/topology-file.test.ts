@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -46,6 +46,13 @@ describe('what comes along', () => {
     assert.throws(() => readTopology('./none.yaml'), /cannot read \.\/none\.yaml: there is no such file/);
     assert.throws(() => readTopology(directory), /cannot read .*: EISDIR/);
   });
+});
+
+test('the topologies of the manual can be built', () => {
+  const manual = readFileSync(fileURLToPath(new URL('../../../../docs/lab.md', import.meta.url)), 'utf8');
+  const blocks = [...manual.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, yaml = '']) => yaml);
+  assert.ok(blocks.length >= 2);
+  for (const yaml of blocks) assert.deepEqual(faultsOf(yaml), [], yaml);
 });
 
 test('settings arrive in their units', () => {
