@@ -69,7 +69,8 @@ export function readExperiment(nameOrPath: string, variant: Variant): Experiment
   if (isName && !existsSync(nameOrPath)) {
     const names = shippedNames();
     const near = nearest(nameOrPath, names);
-    const hint = near === undefined ? `there are: ${names.join(', ')}; or give the path of a file` : `did you mean ${near}?`;
+    const hint =
+      near === undefined ? `there are: ${names.join(', ')}; or give the path of a file` : `did you mean ${near}?`;
     throw new LabError(LabErrorCode.unknownName, `no experiment is named ${nameOrPath}; ${hint}`);
   }
   return parseExperiment(readText(nameOrPath), nameOrPath, variant);
@@ -86,7 +87,9 @@ export function parseExperiment(text: string, path: string, variant: Variant): E
   const skipped = [...values.skip, ...(quick?.skip ?? [])];
   const settings = settingsOf(parameters).filter((setting) => !skipped.some((when) => matches(setting, when)));
   if (settings.length > SETTINGS_MAX) {
-    throw place([{ path: ['parameters'], message: `make ${settings.length} settings`, hint: `at most ${SETTINGS_MAX}` }]);
+    throw place([
+      { path: ['parameters'], message: `make ${settings.length} settings`, hint: `at most ${SETTINGS_MAX}` },
+    ]);
   }
   const findings = checkTogether(values);
   const prepared = settings.flatMap((setting): PreparedSetting[] => {
@@ -131,11 +134,19 @@ function checkTogether({ parameters, quick, papers, measures, variables, skip }:
   for (const [i, when] of (quick?.skip ?? []).entries()) checkLabels(when, ['quick', 'skip', i]);
   for (const name of Object.keys(quick?.parameters ?? {})) {
     if (name in parameters) continue;
-    findings.push({ path: ['quick', 'parameters', name], message: 'is no parameter', hint: `known: ${Object.keys(parameters).join(', ')}` });
+    findings.push({
+      path: ['quick', 'parameters', name],
+      message: 'is no parameter',
+      hint: `known: ${Object.keys(parameters).join(', ')}`,
+    });
   }
   for (const name of Object.keys(quick?.variables ?? {})) {
     if (name in variables) continue;
-    findings.push({ path: ['quick', 'variables', name], message: 'is no variable', hint: `known: ${Object.keys(variables).join(', ')}` });
+    findings.push({
+      path: ['quick', 'variables', name],
+      message: 'is no variable',
+      hint: `known: ${Object.keys(variables).join(', ')}`,
+    });
   }
   for (const [i, { when, measure }] of papers.entries()) {
     if (!(measure in measures)) {

@@ -51,10 +51,15 @@ const process = section(
   {
     host: text('the name of a host'),
     anabranch: anyMap('a configuration, as in a file for anabranch run').optional(),
-    command: z.array(z.string({ error: COMMAND_HINT }), { error: COMMAND_HINT }).min(1, { error: COMMAND_HINT }).optional(),
+    command: z
+      .array(z.string({ error: COMMAND_HINT }), { error: COMMAND_HINT })
+      .min(1, { error: COMMAND_HINT })
+      .optional(),
     env: z.record(z.string(), z.string({ error: 'text' }), { error: 'a map from names to texts' }).default({}),
     ready: z
-      .union([count(65_535).transform((port) => [port]), z.array(count(65_535))], { error: 'a TCP port, or a list of them' })
+      .union([count(65_535).transform((port) => [port]), z.array(count(65_535))], {
+        error: 'a TCP port, or a list of them',
+      })
       .optional(),
   },
   'a process',
@@ -108,7 +113,11 @@ export const experimentSchema = section(
     skip,
     variables: variables.default({}),
     repetitions: count(REPETITIONS_MAX).default(5),
-    seed: z.int({ error: 'a whole number' }).min(0, { error: 'at least 0' }).max(0xffff_ffff, { error: 'at most 2^32 − 1' }).default(1),
+    seed: z
+      .int({ error: 'a whole number' })
+      .min(0, { error: 'at least 0' })
+      .max(0xffff_ffff, { error: 'at most 2^32 − 1' })
+      .default(1),
     quick: quick.optional(),
     measures: anyMap(MEASURES_HINT).refine((all) => Object.keys(all).length > 0, { error: MEASURES_HINT }),
     papers: z.array(paper, { error: 'a list' }).default([]),

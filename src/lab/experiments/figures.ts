@@ -40,7 +40,10 @@ export function takeFigure(measure: Measure, run: RunData): number | undefined {
     case 'rate': {
       const series = linkSeries(run, measure.link, measure.direction);
       const { originMs, endMs } = run;
-      return series && rateBetween(series, originMs + measure.from, Math.min(endMs, originMs + (measure.to ?? Infinity))) / 1e6;
+      return (
+        series &&
+        rateBetween(series, originMs + measure.from, Math.min(endMs, originMs + (measure.to ?? Infinity))) / 1e6
+      );
     }
     case 'latency':
       return latency(run, measure);

@@ -24,7 +24,11 @@ const SHAPES = {
     after: time,
     /** The rate before: that of these moments. */
     before: z.tuple([time, time], { error: 'two times' }),
-    share: z.number({ error: 'from 0 to 1' }).min(0, { error: 'from 0 to 1' }).max(1, { error: 'from 0 to 1' }).default(0.9),
+    share: z
+      .number({ error: 'from 0 to 1' })
+      .min(0, { error: 'from 0 to 1' })
+      .max(1, { error: 'from 0 to 1' })
+      .default(0.9),
   },
   /** What a link carried, Ethernet headers included, Mbit/s. */
   rate: { link: text('the name of a link'), direction, ...window },
@@ -33,7 +37,9 @@ const SHAPES = {
     of,
     ...window,
     at: z
-      .union([z.enum(['min', 'mean', 'max']), z.string().regex(/^p\d{1,2}(\.\d+)?$/)], { error: 'min, mean, max, or p50, p99 …' })
+      .union([z.enum(['min', 'mean', 'max']), z.string().regex(/^p\d{1,2}(\.\d+)?$/)], {
+        error: 'min, mean, max, or p50, p99 …',
+      })
       .default('p50'),
   },
   /** Of streams: time not played, ms; times it happened; time until it played, ms. */

@@ -43,7 +43,8 @@ function formatSummary({ summary, missing }: MeasureResult): string[] {
   if (summary === undefined) return [String(missing), '–', '–', '–', '–'];
   const { count, mean, median, standardDeviation, meanLow, meanHigh } = summary;
   // One run says nothing about the next.
-  const spread = count < 2 ? ['–', '–'] : [formatFigure(standardDeviation), `${formatFigure(meanLow)} – ${formatFigure(meanHigh)}`];
+  const spread =
+    count < 2 ? ['–', '–'] : [formatFigure(standardDeviation), `${formatFigure(meanLow)} – ${formatFigure(meanHigh)}`];
   return [String(count + missing), formatFigure(mean), formatFigure(median), ...spread];
 }
 

@@ -39,7 +39,11 @@ export interface ExperimentResult {
   readonly settings: readonly SettingResult[];
 }
 
-export function settingResult({ setting, scene }: PreparedSetting, runs: readonly Run[], papers: Experiment['papers']): SettingResult {
+export function settingResult(
+  { setting, scene }: PreparedSetting,
+  runs: readonly Run[],
+  papers: Experiment['papers'],
+): SettingResult {
   const measures = [...scene.measures].map(([name, { take }]): [string, MeasureResult] => {
     const figures = runs.flatMap((run) => run.figures[name] ?? []);
     return [
@@ -55,7 +59,10 @@ export function settingResult({ setting, scene }: PreparedSetting, runs: readonl
     ];
   });
   const { topology, timeline, capacity } = scene;
-  const endMs = Math.max(1, ...runs.flatMap((run) => Object.values(run.workloads).map(({ endedMs }) => endedMs - run.originMs)));
+  const endMs = Math.max(
+    1,
+    ...runs.flatMap((run) => Object.values(run.workloads).map(({ endedMs }) => endedMs - run.originMs)),
+  );
   return {
     name: settingName(setting),
     labels: setting.labels,

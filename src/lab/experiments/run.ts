@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { createLab, type Lab } from '../lab.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
 import { monotonicMs } from '../measures/clock.ts';
-import type { TimelineAction } from '../timeline.ts';
 import { type Measures, startSampler } from '../measures/sampler.ts';
+import type { TimelineAction } from '../timeline.ts';
 import { startWorkload } from '../workloads/start.ts';
 import type { Workload, WorkloadResult, WorkloadRun } from '../workloads/workload.ts';
 import { type RunData, takeFigure } from './figures.ts';
@@ -123,7 +123,10 @@ async function beginWorkload(
   seed: number,
   signal: AbortSignal,
 ): Promise<Begun> {
-  return { name, run: await startWorkload<Workload>(lab, 'to' in workload ? { key: seed, ...workload } : workload, { signal }) };
+  return {
+    name,
+    run: await startWorkload<Workload>(lab, 'to' in workload ? { key: seed, ...workload } : workload, { signal }),
+  };
 }
 
 async function endWorkload({ name, run }: Begun, signal: AbortSignal): Promise<[string, WorkloadResult]> {
@@ -180,7 +183,9 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
 
 function readFlows(path: string): unknown[] {
   try {
-    const lines = readFileSync(path, 'utf8').split('\n').filter((line) => line !== '');
+    const lines = readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
     return lines.slice(0, FLOWS_MAX).map((line) => JSON.parse(line) as unknown);
   } catch {
     // Cut off by a crash, or never written: a run is no worse for it.

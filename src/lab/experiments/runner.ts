@@ -46,7 +46,8 @@ export async function runExperiment(experiment: Experiment, options: RunnerOptio
         // The same seed for all settings of a round: they lose the same frames, as far as they send the same.
         runs[i]!.push(await runScene(scene, { ...options, seed: seed + round }));
       } catch (error) {
-        if (!options.signal.aborted) throw told(error, `${experiment.name}, ${name}, run ${round + 1} of ${repetitions}`);
+        if (!options.signal.aborted)
+          throw told(error, `${experiment.name}, ${name}, run ${round + 1} of ${repetitions}`);
         interrupted = true;
         break rounds;
       }

@@ -11,7 +11,7 @@ import type { Topology } from '../topology.ts';
 import { readTopology } from '../topology-file.ts';
 import { settleTopology } from '../topology-input.ts';
 import type { CapacityQuery } from './capacity.ts';
-import { courseEntries, courseSchema, type CourseFault } from './course.ts';
+import { type CourseFault, courseEntries, courseSchema } from './course.ts';
 import { type ExperimentValues, processesSchema, section } from './experiment-schema.ts';
 import { type Measure, measureSchema } from './measure-schema.ts';
 import type { ProcessSpec } from './processes.ts';
@@ -43,7 +43,10 @@ type Values = Pick<
 >;
 
 /** Fills in the values of one setting. Findings name the keys of the experiment file. */
-export function prepareScene(values: Values, given: Scope): { readonly scene: Scene } | { readonly findings: Finding[] } {
+export function prepareScene(
+  values: Values,
+  given: Scope,
+): { readonly scene: Scene } | { readonly findings: Finding[] } {
   const findings: Finding[] = [];
   const fill = <Key extends keyof Values>(key: Key, scope: Scope): unknown =>
     fillTemplate(values[key], scope, [key], findings as TemplateFinding[]);
@@ -102,7 +105,10 @@ function addressesOf({ hosts, links }: Topology): Scope {
       Object.fromEntries(
         links
           .filter((link) => link.hosts.includes(name))
-          .map((link) => [link.name, link.addresses[link.hosts[0] === name ? 0 : 1].find(({ family }) => family === 4)?.address]),
+          .map((link) => [
+            link.name,
+            link.addresses[link.hosts[0] === name ? 0 : 1].find(({ family }) => family === 4)?.address,
+          ]),
       ),
     ]),
   );
@@ -119,7 +125,9 @@ function readProcesses(raw: unknown, topology: Topology, findings: Finding[]): P
     if (anabranch === undefined) return { name, host, command, env, ready };
     const valid = validate(anabranch, { workers: 1, admin: undefined });
     if ('findings' in valid) {
-      findings.push(...valid.findings.map((finding) => ({ ...finding, path: [...path, 'anabranch', ...finding.path] })));
+      findings.push(
+        ...valid.findings.map((finding) => ({ ...finding, path: [...path, 'anabranch', ...finding.path] })),
+      );
       return { name, host, anabranch, env, ready };
     }
     const ports = valid.config.inbounds.flatMap(({ listen }) => listen.map(({ port }) => port));
@@ -163,13 +171,19 @@ function checkNames(
   for (const [name, measure] of measures) {
     const path = ['measures', name];
     if ('of' in measure) requireName(measure.of, workloads, [...path, 'of'], 'no workload has this name', findings);
-    if ('link' in measure) requireName(measure.link, topology.links, [...path, 'link'], 'no link has this name', findings);
-    if ('host' in measure) requireName(measure.host, topology.hosts, [...path, 'host'], 'no host has this name', findings);
+    if ('link' in measure)
+      requireName(measure.link, topology.links, [...path, 'link'], 'no link has this name', findings);
+    if ('host' in measure)
+      requireName(measure.host, topology.hosts, [...path, 'host'], 'no host has this name', findings);
     if ('process' in measure) {
       requireName(measure.process, processes, [...path, 'process'], 'no process has this name', findings);
     }
     if (measure.take === 'used' && capacity === undefined) {
-      findings.push({ path, message: 'is a share of the capacity', hint: 'say under capacity: which links carry the payload' });
+      findings.push({
+        path,
+        message: 'is a share of the capacity',
+        hint: 'say under capacity: which links carry the payload',
+      });
     }
   }
   for (const [i, link] of (capacity?.links ?? []).entries()) {
@@ -191,7 +205,9 @@ function requireName(
 function read<T>(schema: z.ZodType<T>, raw: unknown, path: Finding['path'], findings: Finding[]): T | undefined {
   const result = schema.safeParse(raw);
   if (result.success) return result.data;
-  findings.push(...findingsOf(result.error.issues, raw).map((finding) => ({ ...finding, path: [...path, ...finding.path] })));
+  findings.push(
+    ...findingsOf(result.error.issues, raw).map((finding) => ({ ...finding, path: [...path, ...finding.path] })),
+  );
   return undefined;
 }
 

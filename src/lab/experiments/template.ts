@@ -17,7 +17,12 @@ const WHOLE = /^\$\{([^{}]*)\}$/;
 const DEPTH_MAX = 32;
 
 /** A copy with every placeholder filled in. Those that stand for nothing are reported and stay as they are. */
-export function fillTemplate(value: unknown, scope: Scope, path: TemplateFault['path'], faults: TemplateFault[]): unknown {
+export function fillTemplate(
+  value: unknown,
+  scope: Scope,
+  path: TemplateFault['path'],
+  faults: TemplateFault[],
+): unknown {
   if (path.length > DEPTH_MAX) {
     faults.push({ path, message: 'is nested too deeply', hint: `at most ${DEPTH_MAX} levels` });
     return undefined;
@@ -34,7 +39,11 @@ function fillText(text: string, scope: Scope, path: TemplateFault['path'], fault
   const find = (name: string): unknown => {
     const found = lookUp(scope, name);
     if (found === undefined) {
-      faults.push({ path, message: `nothing is named ${name}`, hint: `known: ${Object.keys(scope).join(', ') || 'none'}` });
+      faults.push({
+        path,
+        message: `nothing is named ${name}`,
+        hint: `known: ${Object.keys(scope).join(', ') || 'none'}`,
+      });
     }
     return found;
   };

@@ -27,7 +27,10 @@ const TO_HINT = 'the name of a host, or { host, port, address }';
 const to = z.union(
   [
     z.string().transform((host) => ({ host })),
-    section({ host: text('the name of a host'), port: whole(1, 65_535).optional(), address: z.string().optional() }, 'a server'),
+    section(
+      { host: text('the name of a host'), port: whole(1, 65_535).optional(), address: z.string().optional() },
+      'a server',
+    ),
   ],
   { error: TO_HINT },
 );

@@ -65,7 +65,13 @@ describe('what a link can carry', () => {
   }
 
   test('links add up, each with its own frames', () => {
-    const both = payloadCapacity(TOPOLOGY, [], { links: ['wifi', 'cellular'], direction: 'down', protocol: 'tcp' }, 0, 1_000);
+    const both = payloadCapacity(
+      TOPOLOGY,
+      [],
+      { links: ['wifi', 'cellular'], direction: 'down', protocol: 'tcp' },
+      0,
+      1_000,
+    );
     assert.equal(Math.round(both), Math.round((20e6 * 1_448) / 1_514 + (10e6 * 1_248) / 1_314));
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { courseEntries, type CourseFault, courseSchema } from '#anabranch/lab/experiments/course.js';
+import { type CourseFault, courseEntries, courseSchema } from '#anabranch/lab/experiments/course.js';
 
 function entries(input: object): { entries: ReturnType<typeof courseEntries>; faults: CourseFault[] } {
   const faults: CourseFault[] = [];
@@ -10,7 +10,13 @@ function entries(input: object): { entries: ReturnType<typeof courseEntries>; fa
 
 describe('courses', () => {
   test('become one change a step', () => {
-    const { entries: made, faults } = entries({ link: 'wifi', from: '2s', every: '500ms', rate: ['20mbit', 1e6], loss: ['1%'] });
+    const { entries: made, faults } = entries({
+      link: 'wifi',
+      from: '2s',
+      every: '500ms',
+      rate: ['20mbit', 1e6],
+      loss: ['1%'],
+    });
     assert.deepEqual(faults, []);
     assert.deepEqual(made, [
       {
@@ -23,7 +29,13 @@ describe('courses', () => {
 
   test('a wrong value is told at its place', () => {
     const { faults } = entries({ link: 'wifi', every: '1s', rate: ['20mbit', '20 Mbps'], loss: ['2'] });
-    assert.deepEqual(faults.map(({ path }) => path), [['loss', 0], ['rate', 1]]);
+    assert.deepEqual(
+      faults.map(({ path }) => path),
+      [
+        ['loss', 0],
+        ['rate', 1],
+      ],
+    );
   });
 
   test('nothing to change is a fault', () => {

@@ -68,12 +68,18 @@ describe('an experiment file', () => {
     assert.ok(workload.kind === 'bulk');
     assert.equal(workload.seconds, 9);
     assert.deepEqual(workload.via, { socks: '192.0.2.2:1080' });
-    assert.deepEqual(scene.timeline.map(({ atMs }) => atMs), [1_000]);
+    assert.deepEqual(
+      scene.timeline.map(({ atMs }) => atMs),
+      [1_000],
+    );
   });
 
   test('has a quick variant, and gives way to the command line', () => {
     const quick = parseExperiment(GOOD, 'mine.yaml', { quick: true, only: ['down'] });
-    assert.deepEqual(quick.settings.map(({ setting }) => setting.labels), [{ rate: '2mbit', way: 'down' }]);
+    assert.deepEqual(
+      quick.settings.map(({ setting }) => setting.labels),
+      [{ rate: '2mbit', way: 'down' }],
+    );
     assert.equal(quick.repetitions, 1);
     const { workload } = quick.settings[0]!.scene.workloads[0]!;
     assert.ok(workload.kind === 'bulk' && workload.seconds === 1);
@@ -81,19 +87,64 @@ describe('an experiment file', () => {
   });
 
   for (const [what, from, to, expected] of [
-    ['a mistyped key', 'repetitions:', 'repetition:', /^mine\.yaml:12:1 repetition: unknown key "repetition" — did you mean repetitions\?/],
+    [
+      'a mistyped key',
+      'repetitions:',
+      'repetition:',
+      /^mine\.yaml:12:1 repetition: unknown key "repetition" — did you mean repetitions\?/,
+    ],
     ['a missing title', 'title: a test\n', '', /title: is missing — a title/],
-    ['an unknown host', 'host: server', 'host: sever', /^mine\.yaml:16:11 processes\.proxy\.host: is "sever": no host has this name — did you mean server\?/],
+    [
+      'an unknown host',
+      'host: server',
+      'host: sever',
+      /^mine\.yaml:16:11 processes\.proxy\.host: is "sever": no host has this name — did you mean server\?/,
+    ],
     ['an unknown link in the timeline', 'down: wire }', 'down: wir }', /^mine\.yaml:21:28 timeline\[0\]\.down: .*wir/],
-    ['an unknown link in the topology', 'between: [client, server]', 'between: [client, sever]', /topology\.links\.wire\.between\[1\]: .*sever/],
-    ['a placeholder for nothing', '"${seconds}"', '"${second}"', /workloads\.transfer\.seconds: nothing is named second — known: .*seconds/],
-    ['a wrong proxy configuration', 'type: socks', 'type: sock', /^mine\.yaml:18:\d+ processes\.proxy\.anabranch\.inbounds\[0\]\.type: is "sock" — did you mean socks\?/],
+    [
+      'an unknown link in the topology',
+      'between: [client, server]',
+      'between: [client, sever]',
+      /topology\.links\.wire\.between\[1\]: .*sever/,
+    ],
+    [
+      'a placeholder for nothing',
+      '"${seconds}"',
+      '"${second}"',
+      /workloads\.transfer\.seconds: nothing is named second — known: .*seconds/,
+    ],
+    [
+      'a wrong proxy configuration',
+      'type: socks',
+      'type: sock',
+      /^mine\.yaml:18:\d+ processes\.proxy\.anabranch\.inbounds\[0\]\.type: is "sock" — did you mean socks\?/,
+    ],
     ['a workload of no kind', 'kind: bulk', 'kind: bulky', /workloads\.transfer/],
-    ['a measure of no workload', 'of: transfer', 'of: transfers', /measures\.goodput\.of: is "transfers": no workload has this name — did you mean transfer\?/],
+    [
+      'a measure of no workload',
+      'of: transfer',
+      'of: transfers',
+      /measures\.goodput\.of: is "transfers": no workload has this name — did you mean transfer\?/,
+    ],
     ['a figure of no measure', 'measure: goodput,', 'measure: putgood,', /papers\[0\]\.measure: is "putgood"/],
-    ['a figure for no setting', 'when: { way: down }', 'when: { way: left }', /papers\[0\]\.when\.way: left is no value of it — known: down, up/],
-    ['a skip of no setting', 'skip: [{ rate: 2mbit', 'skip: [{ rat: 2mbit', /skip\[0\]\.rat: is no parameter — known: rate, way/],
-    ['a quick variable that is none', 'variables: { seconds: 1s }', 'variables: { second: 1s }', /quick\.variables\.second: is no variable — known: seconds/],
+    [
+      'a figure for no setting',
+      'when: { way: down }',
+      'when: { way: left }',
+      /papers\[0\]\.when\.way: left is no value of it — known: down, up/,
+    ],
+    [
+      'a skip of no setting',
+      'skip: [{ rate: 2mbit',
+      'skip: [{ rat: 2mbit',
+      /skip\[0\]\.rat: is no parameter — known: rate, way/,
+    ],
+    [
+      'a quick variable that is none',
+      'variables: { seconds: 1s }',
+      'variables: { second: 1s }',
+      /quick\.variables\.second: is no variable — known: seconds/,
+    ],
     ['no YAML', 'name: mine', 'name: [mine', /^mine\.yaml:\d+:\d+: /],
     ['a process without a program', 'anabranch:\n      inbounds: [', 'env:\n      inbounds: "[', /mine\.yaml/],
   ] as const) {
@@ -122,7 +173,10 @@ describe('the experiments that come along', () => {
   const names = ['buffers', 'failover', 'handover', 'latency', 'mtu', 'pooling', 'regeneration'];
 
   test('are seven', () => {
-    assert.deepEqual(listExperiments().map(({ name }) => name), names);
+    assert.deepEqual(
+      listExperiments().map(({ name }) => name),
+      names,
+    );
   });
 
   for (const name of names) {

@@ -100,7 +100,11 @@ describe('figures of a run', () => {
     ['recovery from a cut at 2 s', { take: 'recovery', of: 'transfer', after: '2s' }, 1],
     ['a cut that nothing was felt of', { take: 'recovery', of: 'transfer', after: '5s' }, 0],
     ['return at 3.5 s', { take: 'regain', link: 'wifi', after: '3500ms', before: ['0s', '2s'] }, 1.4],
-    ['a direction that carried nothing regains nothing', { take: 'regain', link: 'wifi', direction: 'up', after: '3s', before: [0, 2_000] }, undefined],
+    [
+      'a direction that carried nothing regains nothing',
+      { take: 'regain', link: 'wifi', direction: 'up', after: '3s', before: [0, 2_000] },
+      undefined,
+    ],
     ['the rate of a link', { take: 'rate', link: 'wifi', from: '4s', to: '5s' }, 4],
     ['of its other direction', { take: 'rate', link: 'wifi', direction: 'up' }, 0],
     ['the median of answers', { take: 'latency', of: 'asking' }, 25],

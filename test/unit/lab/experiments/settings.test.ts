@@ -5,8 +5,21 @@ import fc from 'fast-check';
 import { matches, readOnly, settingName, settingsOf } from '#anabranch/lab/experiments/settings.js';
 
 const PARAMETERS = new Map([
-  ['cut', new Map<string, unknown>([['admin', { how: 'admin' }], ['silent', { how: 'silent' }]])],
-  ['rate', new Map<string, unknown>([['1', 1], ['2', 2], ['silent', 3]])],
+  [
+    'cut',
+    new Map<string, unknown>([
+      ['admin', { how: 'admin' }],
+      ['silent', { how: 'silent' }],
+    ]),
+  ],
+  [
+    'rate',
+    new Map<string, unknown>([
+      ['1', 1],
+      ['2', 2],
+      ['silent', 3],
+    ]),
+  ],
 ]);
 
 describe('settings', () => {
@@ -29,12 +42,20 @@ describe('settings', () => {
 
   test('their number is the product, and each is another', () => {
     fc.assert(
-      fc.property(fc.array(fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 4 }), { maxLength: 4 }), (lists) => {
-        const parameters = new Map(lists.map((labels, i) => [`p${i}`, new Map(labels.map((label) => [label, label]))]));
-        const settings = settingsOf(parameters);
-        assert.equal(settings.length, lists.reduce((product, { length }) => product * length, 1));
-        assert.equal(new Set(settings.map(({ labels }) => JSON.stringify(labels))).size, settings.length);
-      }),
+      fc.property(
+        fc.array(fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 4 }), { maxLength: 4 }),
+        (lists) => {
+          const parameters = new Map(
+            lists.map((labels, i) => [`p${i}`, new Map(labels.map((label) => [label, label]))]),
+          );
+          const settings = settingsOf(parameters);
+          assert.equal(
+            settings.length,
+            lists.reduce((product, { length }) => product * length, 1),
+          );
+          assert.equal(new Set(settings.map(({ labels }) => JSON.stringify(labels))).size, settings.length);
+        },
+      ),
     );
   });
 

@@ -1,0 +1,162 @@
+// Experiments as they are run: from the command line, in real namespaces, and ended in every way.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import type { ExperimentResult } from '#anabranch/lab/experiments/results.js';
+import { listLabs, STATE_DIRECTORY } from '#anabranch/lab/registry.js';
+
+import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
+
+const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+const skip = requireCommands('ip', 'nsenter') || requireNamespaces() || requireMptcp();
+
+const SCENE = `
+topology:
+  hosts: { client: , router: { forward: true }, gateway: , server: { mptcp: false } }
+  links:
+    wifi: { between: [client, router], rate: 20mbit, rtt: 4ms }
+    cellular: { between: [client, router], rate: 10mbit, rtt: 8ms }
+    core: { between: [router, gateway] }
+    backbone: { between: [gateway, server] }
+processes:
+  near:
+    host: client
+    anabranch:
+      inbounds: [{ type: socks, listen: "127.0.0.1:1080" }]
+      outbounds: [{ name: up, type: socks, server: "\${address.gateway.core}:1080", transport: mptcp }]
+      rules: [{ use: up }]
+  far: { host: gateway, anabranch: { inbounds: [{ type: socks, listen: "0.0.0.0:1080", open: true }] } }
+`;
+const DOWNLOAD = (time: string): string => `
+workloads:
+  download: { kind: bulk, from: client, to: server, via: "127.0.0.1:1080", seconds: ${time} }
+capacity: { links: [wifi, cellular], direction: down, protocol: mptcp }
+measures:
+  goodput: { take: goodput, of: download, from: 1s }
+  finished: { take: finished, of: download }
+`;
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly left: readonly string[];
+}
+
+describe('lab run', { skip, timeout: 120_000 }, () => {
+  let directory = '';
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), 'anabranch-test-'));
+  });
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  /** Runs `anabranch lab run` and looks at what its process leaves behind; `signal` comes with the first progress line. */
+  function labRun(name: string, text: string, flags: readonly string[] = [], signal?: NodeJS.Signals): Promise<Ended> {
+    const file = join(directory, `${name}.yaml`);
+    writeFileSync(file, `name: ${name}\ntitle: a test\n${text}`);
+    const child = spawn(process.execPath, [MAIN, 'lab', 'run', file, '--out', directory, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // The lab's working files go where this test can see them.
+      env: { ...process.env, TMPDIR: directory },
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (said: string) => {
+      stdout += said;
+    });
+    child.stderr.setEncoding('utf8').on('data', (said: string) => {
+      const isFirst = stderr === '';
+      stderr += said;
+      // Somewhere in the middle of a run, at another place each time.
+      if (isFirst && signal !== undefined) setTimeout(() => child.kill(signal), 300 + Math.random() * 2_000);
+    });
+    return new Promise((resolve) => {
+      child.once('close', (status) => resolve({ status, stdout, stderr, left: leftOf(child.pid ?? 0) }));
+    });
+  }
+
+  /** Labs of a process that has ended, and working files. */
+  function leftOf(pid: number): string[] {
+    const labs = listLabs(STATE_DIRECTORY).filter((record) => record.pid === pid);
+    return [...labs.map(({ id }) => id), ...readdirSync(directory).filter((name) => name.startsWith('anabranch-lab-'))];
+  }
+
+  test('two paths by MPTCP carry more than one can, and the results can be repeated', async () => {
+    const text = `${SCENE}parameters: { seconds: [2s] }\nrepetitions: 2\nseed: 7\n${DOWNLOAD('"${seconds}"')}`;
+    const { status, stdout, stderr, left } = await labRun('works', text);
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(left, []);
+    assert.match(stdout, /goodput, Mbit\/s\nseconds +runs +mean +median +std dev +95 % interval +can carry\n/);
+    assert.match(stderr, /run 2 of 2, 2s, \d+ s left/);
+    const result = JSON.parse(readFileSync(join(directory, 'works.json'), 'utf8')) as ExperimentResult;
+    assert.equal(result.experiment.text, `name: works\ntitle: a test\n${text}`);
+    assert.match(result.provenance.kernel, /^\d+\.\d+/);
+    assert.ok('net.ipv4.tcp_rmem' in result.provenance.sysctls);
+    const [setting] = result.settings;
+    assert.equal(setting?.capacityMbit?.toFixed(1), '28.1');
+    assert.deepEqual(
+      setting.runs.map(({ seed }) => seed),
+      [7, 8],
+    );
+    for (const { figures, flows, workloads } of setting.runs) {
+      assert.equal(figures.finished, 100);
+      assert.ok((figures.goodput ?? 0) > 19.2, `${figures.goodput} Mbit/s is not more than Wi-Fi alone carries`);
+      const [flow] = flows.near as { serverSide: { mptcp: string; subflows: unknown[] } }[];
+      assert.equal(flow?.serverSide.mptcp, 'mptcp');
+      assert.equal(flow.serverSide.subflows.length, 2);
+      assert.equal(workloads.download?.kind, 'bulk');
+    }
+  });
+
+  test('a process that dies in mid-experiment is named, with its last words', async () => {
+    const dies = `${SCENE}  mortal: { host: server, command: [sh, -c, "echo I am going; sleep 1; echo so long >&2; exit 7"] }\n`;
+    const { status, stderr, left } = await labRun('dies', dies + DOWNLOAD('20s'));
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /dies, all, run 1 of 5: process mortal on server ended with status 7; its last words:\n {2}I am going\n {2}so long\n/,
+    );
+    assert.doesNotMatch(stderr, /\n {4}at /);
+    assert.deepEqual(left, []);
+  });
+
+  test('a process that cannot start is named, with its last words', async () => {
+    const taken = `${SCENE}  second: { host: gateway, anabranch: { inbounds: [{ type: socks, listen: "0.0.0.0:1080", open: true }] } }\n`;
+    const { status, stderr, left } = await labRun('taken', taken + DOWNLOAD('2s'));
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /process (far|second) on gateway ended with status 3; its last words:\n.*another program listens there/s,
+    );
+    assert.deepEqual(left, []);
+  });
+
+  test('faults of the file are told before anything is built', async () => {
+    const { status, stderr } = await labRun(
+      'wrong',
+      `${SCENE}${DOWNLOAD('2s').replace('from: client', 'from: clint')}`,
+    );
+    assert.equal(status, 2);
+    assert.match(
+      stderr,
+      /wrong\.yaml:25:3\d workloads\.download\.from: is "clint": no host has this name — did you mean client\?/,
+    );
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} at any moment leaves nothing but the runs made until then`, async () => {
+      const { status, stdout, stderr, left } = await labRun('ended', SCENE + DOWNLOAD('20s'), ['--json'], signal);
+      assert.equal(status, 130, stderr);
+      assert.deepEqual(left, []);
+      const result = JSON.parse(stdout) as ExperimentResult;
+      assert.equal(result.interrupted, true);
+      assert.deepEqual(result.settings[0]?.runs, []);
+    });
+  }
+});
