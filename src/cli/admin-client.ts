@@ -22,7 +22,7 @@ export function defaultAdminPath(): string {
 /** The answer's JSON. Rejects with a CliError that says what to do when nobody answers. */
 export function askAdmin(socketPath: string, method: 'GET' | 'POST', path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const fail = (message: string) => reject(new CliError(message, 3));
+    const fail = (message: string, exitCode: number) => reject(new CliError(message, exitCode));
     const asked = request({ socketPath, method, path, timeout: ANSWER_MS, host: 'anabranch' }, (response) => {
       let text = '';
       response.setEncoding('utf8');
@@ -33,11 +33,11 @@ export function askAdmin(socketPath: string, method: 'GET' | 'POST', path: strin
       response.on('end', () => {
         const body = parseAnswer(text);
         if (response.statusCode === 200) resolve(body);
-        else fail(errorOf(body) ?? `anabranch answered ${response.statusCode}`);
+        else fail(errorOf(body) ?? `anabranch answered ${response.statusCode}`, 1);
       });
     });
     asked.on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)));
-    asked.on('error', (error: NodeJS.ErrnoException) => fail(explain(error, socketPath)));
+    asked.on('error', (error: NodeJS.ErrnoException) => fail(explain(error, socketPath), 3));
     asked.end();
   });
 }

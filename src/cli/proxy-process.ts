@@ -39,10 +39,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
     log.error('thread-crashed', error.message);
     end(1);
   });
-  for (const { inbound, type, local, isMptcp } of service.inbounds) {
-    const where = formatHostPort(local.address, local.port);
-    log.info('listening', `${type} on ${where}, ${isMptcp ? 'MPTCP and TCP' : 'TCP'}`, { inbound });
-  }
+  logListening(service.inbounds, log);
   const dashboard = await openDashboardFor(config, service, log);
   const reload = () => reloadFrom(source, service, sink, log, notifier);
   const admin = await openAdminFor(config, service, reload, log);
@@ -57,6 +54,13 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   // Whatever is left (a crashed thread's siblings) must not keep the process.
   setTimeout(() => process.exit(exitCode), 1_000).unref();
   return exitCode;
+}
+
+function logListening(inbounds: ProxyService['inbounds'], log: Log): void {
+  for (const { inbound, type, local, isMptcp } of inbounds) {
+    const where = formatHostPort(local.address, local.port);
+    log.info('listening', `${type} on ${where}, ${isMptcp ? 'MPTCP and TCP' : 'TCP'}`, { inbound });
+  }
 }
 
 async function openSink(config: Config, log: Log): Promise<FlowSink & { reopen?: () => Promise<void> }> {
@@ -137,10 +141,15 @@ async function reloadFrom(
 ): Promise<readonly string[]> {
   notifier.say('RELOADING=1');
   try {
+    const before = new Set(service.inbounds);
     const fixed = service.reload(await source.read());
     await sink.reopen?.();
     const notes = fixed.map((key) => `\`${key}\` changes only with a restart`);
     log.info('reloaded', ['the configuration was read again', ...notes].join('; '));
+    logListening(
+      service.inbounds.filter((inbound) => !before.has(inbound)),
+      log,
+    );
     return notes;
   } catch (error) {
     const message = error instanceof CliError ? error.message : explainListen(error);
@@ -171,7 +180,8 @@ function handleSignals(
     stoppingSince = now;
     const { drain } = service.config.timeouts;
     const { active } = service.counters();
-    log.info('stopping', `${signal}: ${active} live connections may take ${drain / 1000} s to end`);
+    const who = active === 1 ? '1 live connection' : `${active} live connections`;
+    log.info('stopping', active === 0 ? signal : `${signal}: ${who} may take ${drain / 1000} s to end`);
     notifier.say('STOPPING=1');
     void service.stop(drain).then((cutCount) => onStopped(cutCount > 0 ? 4 : 0));
   };

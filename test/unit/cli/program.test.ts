@@ -38,7 +38,8 @@ test('the check names every fault on a line of its own, and ends with 1', () => 
     out: '',
     err:
       `${path}:1:1 worker: unknown key "worker" — did you mean workers?\n` +
-      `${path}:2:6 log: "on" is not a place to log to — off, stdout, or a path that ends in .jsonl\n`,
+      `${path}:2:6 log: "on" is not a place to log to — off, stdout, a path that ends in .jsonl, embedded, ` +
+      'embedded:DIRECTORY, or postgres://user:password@host/database\n',
   });
   const { code, out, err } = anabranch(['check', '--json', path]);
   assert.deepEqual([code, err], [1, '']);
