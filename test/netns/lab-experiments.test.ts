@@ -145,7 +145,7 @@ describe('lab run', { skip, timeout: 120_000 }, () => {
     assert.equal(status, 2);
     assert.match(
       stderr,
-      /wrong\.yaml:25:3\d workloads\.download\.from: is "clint": no host has this name — did you mean client\?/,
+      /wrong\.yaml:21:33 workloads\.download\.from: is "clint": no host has this name — did you mean client\?/,
     );
   });
 

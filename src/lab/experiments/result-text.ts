@@ -18,8 +18,9 @@ function formatMeasure(name: string, settings: readonly SettingResult[]): string
   const results = settings.map((setting) => ({ setting, result: setting.measures[name]! }));
   const unit = results[0]?.result.unit ?? '';
   const labels = Object.keys(settings[0]?.labels ?? {});
-  // What the links can carry belongs beside payload rates only.
-  const withCapacity = unit === 'Mbit/s' && settings.some(({ capacityMbit }) => capacityMbit !== undefined);
+  // What the links can carry is payload, and belongs beside payload only.
+  const isPayload = results[0]?.result.take === 'goodput';
+  const withCapacity = isPayload && settings.some(({ capacityMbit }) => capacityMbit !== undefined);
   const withPapers = results.some(({ result }) => result.papers.length > 0);
   const withMissing = results.some(({ result }) => result.missing > 0);
   const columns: Column[] = [

@@ -9,6 +9,7 @@ import type { Run } from './run.ts';
 import { matches, settingName } from './settings.ts';
 
 export interface MeasureResult {
+  readonly take: MeasureKind;
   readonly unit: string;
   /** Of the runs that have a figure; undefined when none has. */
   readonly summary: Summary | undefined;
@@ -49,7 +50,8 @@ export function settingResult(
     return [
       name,
       {
-        unit: UNITS[take as MeasureKind],
+        take,
+        unit: UNITS[take],
         summary: figures.length > 0 ? summarize(figures) : undefined,
         missing: runs.length - figures.length,
         papers: papers
