@@ -1,56 +1,48 @@
-// The machine's network interfaces as paths: their addresses, state and byte counters, from sysfs.
+// The machine's network interfaces as paths: their addresses, state and byte counters, in the network namespace we run in.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { interfaceState } from '../socket/interface-state.ts';
 import type { PathReading } from './source.ts';
 
-const NET = '/sys/class/net';
-const INTERFACES_MAX = 64;
+const PATHS_MAX = 64;
 
-/** Names that have had an address: they stay in sight when they lose it. Bounded by INTERFACES_MAX. */
+/** Names that have had an address: they stay in sight when they lose it. Bounded by PATHS_MAX. */
 const seen = new Set<string>();
 
 /** Every interface but loopback that is a path, or was one while this program ran. */
 export async function readPaths(): Promise<PathReading[]> {
+  const counters = parseCounters(await readFile('/proc/self/net/dev', 'utf8'));
   const addresses = networkInterfaces();
-  const names = (await readdir(NET)).filter((name) => name !== 'lo').slice(0, INTERFACES_MAX);
-  const readings = await Promise.all(
-    names.map((name) => readPath(name, addresses[name]?.map((one) => one.address) ?? [])),
+  for (const name of Object.keys(addresses)) if (name !== 'lo' && seen.size < PATHS_MAX) seen.add(name);
+  return [...seen].sort().flatMap((name) => {
+    const counter = counters.get(name);
+    const state = interfaceState(name);
+    if (counter === undefined || state === 'gone') return [];
+    const shown = (addresses[name] ?? [])
+      .map(({ address }) => address)
+      .filter((address) => !address.startsWith('fe80:'));
+    return [{ name, addresses: shown, state, kind: kindOf(name), ...counter }];
+  });
+}
+
+/** proc_pid_net(5): two heading lines, then `name: bytes packets … (8 figures) bytes packets …`. */
+export function parseCounters(text: string): Map<string, Pick<PathReading, 'bytesIn' | 'bytesOut'>> {
+  const lines = text.split('\n').slice(2);
+  return new Map(
+    lines.flatMap((line): [string, Pick<PathReading, 'bytesIn' | 'bytesOut'>][] => {
+      const match = /^\s*(.+):\s*(\d.*)$/.exec(line);
+      const figures = match?.[2]?.trim().split(/\s+/).map(Number) ?? [];
+      if (match?.[1] === undefined || figures.length < 9) return [];
+      return [[match[1], { bytesIn: figures[0] as number, bytesOut: figures[8] as number }]];
+    }),
   );
-  const known = readings.filter((reading) => reading !== undefined);
-  for (const { name, addresses: has } of known) if (has.length > 0 && seen.size < INTERFACES_MAX) seen.add(name);
-  return known.filter(({ name }) => seen.has(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function readPath(name: string, addresses: readonly string[]): Promise<PathReading | undefined> {
-  try {
-    const [flags, carrier, bytesIn, bytesOut, kind] = await Promise.all([
-      readText(name, 'flags'),
-      readText(name, 'carrier').catch(() => '0'),
-      readText(name, 'statistics/rx_bytes'),
-      readText(name, 'statistics/tx_bytes'),
-      kindOf(name),
-    ]);
-    const isUp = (Number(flags) & 1) !== 0;
-    const state = isUp ? (carrier === '1' ? 'up' : 'no-carrier') : 'down';
-    const shown = addresses.filter((address) => !address.startsWith('fe80:'));
-    return { name, addresses: shown, state, kind, bytesIn: Number(bytesIn), bytesOut: Number(bytesOut) };
-  } catch {
-    // It has gone while we looked.
-    return undefined;
-  }
-}
-
-async function readText(name: string, file: string): Promise<string> {
-  return (await readFile(`${NET}/${name}/${file}`, 'utf8')).trim();
-}
-
-/** By the kernel's DEVTYPE, else by the usual names (systemd.net-naming-scheme(7)). */
-async function kindOf(name: string): Promise<PathReading['kind']> {
-  const uevent = await readText(name, 'uevent').catch(() => '');
-  const type = /^DEVTYPE=(.*)$/m.exec(uevent)?.[1];
-  if (type === 'wlan' || /^wl/.test(name)) return 'wifi';
-  if (type === 'wwan' || /^(ww|usb|rmnet)/.test(name)) return 'cellular';
+/** By the usual names (systemd.net-naming-scheme(7)). */
+function kindOf(name: string): PathReading['kind'] {
+  if (/^(wl|wifi)/.test(name)) return 'wifi';
+  if (/^(ww|usb|rmnet|cellular|lte)/.test(name)) return 'cellular';
   if (/^(ppp|dsl)/.test(name)) return 'dsl';
   return /^(e(n|th)|br|bond)/.test(name) ? 'ethernet' : 'other';
 }
