@@ -68,18 +68,18 @@ export class Drain {
     return opening;
   }
 
-  /** Resolves after `close`, once all that can be stored is. */
-  async run(): Promise<void> {
+  /** Resolves after `close`: true when all that was read is stored, false when the database would not take it. */
+  async run(): Promise<boolean> {
     if (this.#options.eager) await this.#retrying(() => this.#openStore());
     while (true) {
       const batch = await this.#options.reader.next(BATCH_MAX);
       if (entriesOf(batch) > 0) {
-        if (!(await this.#storeBatch(batch))) return;
+        if (!(await this.#storeBatch(batch))) return false;
         if (entriesOf(batch) < BATCH_MAX && !this.#closing) await this.#sleep(LINGER_MS);
         continue;
       }
       this.#report({ stored: 0, expired: 0, rejected: 0, reason: undefined });
-      if (this.#closing) return;
+      if (this.#closing) return true;
       await this.#housekeep();
       if (!this.#woken) await this.#untilWoken();
       this.#woken = false;

@@ -14,7 +14,9 @@ const FRAME_ENTRIES_MAX = 256;
 const SYNC_MS = 1_000;
 /** Frames that wait for the disk, in bytes; beyond that the oldest go. */
 const WAITING_BYTES_MAX = 32 << 20;
-const WRITE_BYTES_MAX = 4 << 20;
+/** At once; less after a failure, for a disk that is nearly full takes the smaller write. */
+const WRITE_BYTES_MAX = 1 << 20;
+const WRITE_BYTES_MIN = 1 << 14;
 const SEGMENT_BYTES_MAX = 8 << 20;
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 5_000;
@@ -60,6 +62,7 @@ export class SpoolWriter {
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS_MIN;
   #troubled = false;
+  #writeBytesMax = WRITE_BYTES_MAX;
   #closed = false;
 
   /** Rejects with Node's error when the directory cannot be had. */
@@ -102,6 +105,8 @@ export class SpoolWriter {
     }
     this.#forget(number, segment.bytes);
     await unlink(segmentPath(this.#options.directory, number)).catch(() => {});
+    // It has made room.
+    if (this.#retryTimer !== undefined && !this.#closed) this.#retry();
   }
 
   /** Writes what is in memory, as far as the disk takes it. Segments can still be removed afterwards. */
@@ -172,18 +177,20 @@ export class SpoolWriter {
         await this.#onFailure(error as Error);
         return;
       }
-      if (this.#troubled) this.#options.onTrouble(undefined);
-      this.#troubled = false;
+      this.#writeBytesMax = Math.min(this.#writeBytesMax * 2, WRITE_BYTES_MAX);
       this.#retryMs = RETRY_MS_MIN;
       await this.#keepBound();
     }
+    // Only now: on a disk that is nearly full, failures and small successes take turns.
+    if (this.#troubled) this.#options.onTrouble(undefined);
+    this.#troubled = false;
   }
 
   #takeFrames(): Buffer[] {
     let bytes = 0;
     const end = this.#frames.findIndex((frame) => {
       bytes += frame.length;
-      return bytes > WRITE_BYTES_MAX;
+      return bytes > this.#writeBytesMax;
     });
     const frames = this.#frames.splice(0, end === -1 ? this.#frames.length : Math.max(end, 1));
     for (const frame of frames) this.#waitingBytes -= frame.length;
@@ -242,12 +249,16 @@ export class SpoolWriter {
     }
     if (!this.#troubled) this.#options.onTrouble(error);
     this.#troubled = true;
+    this.#writeBytesMax = WRITE_BYTES_MIN;
     clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => {
-      this.#retryTimer = undefined;
-      void this.#pump();
-    }, this.#retryMs);
+    this.#retryTimer = setTimeout(() => this.#retry(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
+  }
+
+  #retry(): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    void this.#pump();
   }
 
   async #keepBound(): Promise<void> {

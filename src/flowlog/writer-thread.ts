@@ -55,11 +55,19 @@ port.on('message', (message: ToWriter) => {
 });
 
 const socket = await openSocket();
-await drain.run();
-const left = await reader.close();
+const isStored = await drain.run();
+const held = await reader.close();
 socket?.close();
 await drain.closeDatabase();
-post({ kind: 'stored', stored: 0, expired: 0, rejected: 0, reason: undefined, lost: 0, finished: left });
+post({
+  kind: 'stored',
+  stored: 0,
+  expired: 0,
+  rejected: 0,
+  reason: undefined,
+  lost: 0,
+  finished: isStored ? held : [],
+});
 post({ kind: 'closed' });
 port.close();
 

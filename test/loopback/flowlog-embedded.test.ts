@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { openReader } from '#anabranch/flowlog/reader.js';
 import { flow, openLog, scratch } from './flowlog-entries.ts';
+import { killInMidLoad } from './flowlog-kill.ts';
 import { defineSuite } from './flowlog-suite.ts';
 
 describe('the log in PGlite', { timeout: 120_000 }, () => {
@@ -22,6 +23,9 @@ describe('the log in PGlite', { timeout: 120_000 }, () => {
     await log.close();
     await openReader(target).then((reader) => reader.close());
   });
+
+  test('kill -9 of the proxy', () =>
+    killInMidLoad(scratch(), { kind: 'embedded', directory: join(scratch(), 'log') }, 9_000));
 
   test('nothing to store: the database is not even opened', async () => {
     const fresh = scratch();
