@@ -64,6 +64,8 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   #relay: Relay | undefined;
   /** Delivered with the outbound's handshake, before the relay began. */
   #earlyBytes = 0;
+  /** When, in the loop's milliseconds; 0: there were none. */
+  #earlyAt = 0;
   #end: FlowEnd = 'done';
   #detail: string | undefined;
   #lingered = 0;
@@ -153,6 +155,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     if (got === 0 || (got < 0 && got !== -EAGAIN)) this.#client.readable = true;
     if (got <= 0) return undefined;
     this.#earlyBytes = got;
+    this.#earlyAt = this.#context.loop.now;
     this.#context.counters.add('bytesUp', got);
     return buffer.bytes.slice(0, got);
   }
@@ -361,7 +364,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
       acceptedAt: at(this.#acceptedAt) as number,
       requestedAt: at(this.#requestedAt),
       connectedAt: at(this.#connectedAt),
-      firstByteUpAt: at(relay?.firstUpAt ?? 0),
+      firstByteUpAt: at(this.#earlyAt || (relay?.firstUpAt ?? 0)),
       firstByteDownAt: at(relay?.firstDownAt ?? 0),
       endedAt: at(loop.now) as number,
       bytesUp: this.#earlyBytes + (relay?.up.bytes ?? 0),
