@@ -133,6 +133,18 @@ test('down ends a lab, and leaves nothing', { skip, timeout: 30_000 }, async () 
   assert.deepEqual(leftOf(id), []);
 });
 
+test('clean removes what a kill −9 left, and says so', { skip, timeout: 30_000 }, async () => {
+  const id = `${ID}cl`;
+  const { child } = await bringUp(['single-path', '--id', id]);
+  assert.doesNotMatch(runLab(['clean']).out, new RegExp(id), 'it is in use');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.ok(leftOf(id).length > 0);
+  assert.match(runLab(['exec', '--lab', id, 'client', 'true']).err, /no lab /);
+  assert.match(runLab(['clean']).out, new RegExp(`^removed: .*\\b${id}\\b`));
+  assert.deepEqual(leftOf(id), []);
+});
+
 test('the timeline is played when it is asked for', { skip, timeout: 30_000 }, async () => {
   const id = `${ID}tl`;
   const path = join(directory, 'timeline.yaml');
