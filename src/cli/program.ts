@@ -8,6 +8,7 @@ import * as demo from './demo.ts';
 import * as doctor from './doctor.ts';
 import * as hash from './hash.ts';
 import * as lab from './lab.ts';
+import * as log from './log.ts';
 import * as reload from './reload.ts';
 import * as run from './run.ts';
 import * as status from './status.ts';
@@ -21,6 +22,7 @@ const COMMANDS: readonly { readonly register: (program: Command) => void }[] = [
   reload,
   status,
   top,
+  log,
   doctor,
   demo,
   lab,

@@ -67,7 +67,7 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
       await sleep(20);
     }
     await outages;
-    await until('all are stored', () => log.status().stored === count, 20_000);
+    await until('all are stored', () => log.status().stored === count, 60_000);
     await log.close();
     assert.deepEqual(await idsIn(name), ids(count));
     const subflows = await server.query('SELECT count(*)::integer AS count FROM anabranch.subflows', [], name);
