@@ -117,6 +117,8 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     this.#mptcp = this.#stateOf(connection);
     connection.handler = this;
     this.#nextHop(NOTHING);
+    // A proxy that turns everybody away speaks, or hangs up, at once; what came with the connection raises no new edge.
+    if (this.#connection === connection && connection.readable) this.onReady(connection);
   }
 
   onRaceLost(errno: number, option: string | undefined): void {
