@@ -5,14 +5,7 @@
 // the issue's code or the `wrong` among its parameters.
 
 import { z } from 'zod';
-import {
-  DIRECTORY_HINT,
-  LOG_HINT,
-  RETENTION_HINT,
-  readDirectory,
-  readLog,
-  readRetention,
-} from './log-target.ts';
+import { DIRECTORY_HINT, LOG_HINT, RETENTION_HINT, readDirectory, readLog, readRetention } from './log-target.ts';
 import * as read from './readings.ts';
 
 export const INBOUND_TYPES = ['socks', 'http', 'mixed', 'forward'] as const;
