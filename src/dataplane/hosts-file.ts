@@ -1,5 +1,7 @@
-// /etc/hosts: names that are never asked of a name server. Read again when the file changes; see hosts(5).
+// /etc/hosts: names that are never asked of a name server. Read again when the file changes; see hosts(5). While it
+// cannot be read (no descriptor is left), what was read last holds.
 
+import { existsSync } from 'node:fs';
 import { canonicalHost } from '../wire/destination.ts';
 import { canonicalIp } from '../wire/ip.ts';
 import { createWatchedFile, readTextBounded } from './watched-file.ts';
@@ -18,7 +20,11 @@ export function createHostsFile(path: string, now: () => number): HostsFile {
   let hosts: ReadonlyMap<string, readonly string[]> = new Map();
   return {
     lookup(name) {
-      if (file.changed()) hosts = parseHosts(readTextBounded(path, HOSTS_BYTES_MAX) ?? '');
+      if (file.changed()) {
+        const text = readTextBounded(path, HOSTS_BYTES_MAX);
+        if (text === undefined && existsSync(path)) file.forget();
+        else hosts = parseHosts(text ?? '');
+      }
       return hosts.get(name);
     },
   };

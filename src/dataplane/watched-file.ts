@@ -10,6 +10,8 @@ const CHECK_INTERVAL_MS = 1000;
 export interface WatchedFile {
   /** True when the file is not the one of the last call (and on the first call), unless asked again within a second. */
   changed(): boolean;
+  /** Makes the next look count as a change: the file could not be read. */
+  forget(): void;
 }
 
 export function createWatchedFile(path: string, now: () => number): WatchedFile {
@@ -24,6 +26,9 @@ export function createWatchedFile(path: string, now: () => number): WatchedFile 
       if (found === seen) return false;
       seen = found;
       return true;
+    },
+    forget() {
+      seen = '';
     },
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -60,6 +60,23 @@ test('a changed, replaced or removed file is noticed within a second', (t) => {
   assert.deepEqual(hosts.lookup('a'), ['192.0.2.2']);
   time = 3000;
   assert.equal(hosts.lookup('a'), undefined);
+});
+
+test('while it cannot be read, what was read last holds', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'anabranch-hosts-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'hosts');
+  writeFileSync(path, '192.0.2.1 a\n');
+  let time = 0;
+  const hosts = createHostsFile(path, () => time);
+  assert.deepEqual(hosts.lookup('a'), ['192.0.2.1']);
+  // A folder is there, and is no more readable than a file is without a descriptor.
+  rmSync(path);
+  mkdirSync(path);
+  for (time = 1000; time < 4000; time += 1000) assert.deepEqual(hosts.lookup('a'), ['192.0.2.1']);
+  rmSync(path, { recursive: true });
+  writeFileSync(path, '192.0.2.2 a\n');
+  assert.deepEqual(hosts.lookup('a'), ['192.0.2.2']);
 });
 
 test('a file beyond the bound is read up to its last whole line', (t) => {
