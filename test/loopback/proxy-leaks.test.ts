@@ -150,5 +150,8 @@ test('a fast flow does not starve 1,000 slow ones', async (t) => {
   t.diagnostic(`a thousand answers within ${Math.round(longest)} ms`);
   assert.ok(longest < 2_000, `${longest} ms`);
   await bulk.stop();
-  assert.equal((await scene.counters()).active, 1_000);
+  for (let tries = 0; (await scene.counters()).active !== 1_000; tries++) {
+    assert.ok(tries < 200, JSON.stringify(await scene.counters()));
+    await sleep(20);
+  }
 });
