@@ -7,7 +7,7 @@ import { test } from 'node:test';
 
 import { LinuxError } from '#anabranch/ffi/linux-error.js';
 import * as k from '#anabranch/socket/constants.js';
-import { isListenError, openListener } from '#anabranch/socket/listen.js';
+import { expectFree, isListenError, openListener } from '#anabranch/socket/listen.js';
 import { getInt, getText, settleAcceptedTcp } from '#anabranch/socket/options.js';
 import { requireMptcp, requireRoot } from '../requirements.ts';
 import { acceptNext, eventually, hear, openConnected, openConnecting, openListening, say } from './socket-scene.ts';
@@ -81,6 +81,16 @@ test('sockets that share a port share its connections', (t) => {
   // Each of them gets some; with 40, none goes without but once in 10^12 runs.
   acceptNext(t, first);
   acceptNext(t, second);
+});
+
+test('a port that somebody would share is not free', (t) => {
+  for (const transport of requireMptcp() ? (['tcp'] as const) : (['tcp', 'mptcp'] as const)) {
+    const { local } = openListening(t, { shared: true, transport });
+    assert.throws(() => expectFree('127.0.0.1', local.port), { code: 'EADDRINUSE' });
+    assert.throws(() => expectFree('0.0.0.0', local.port), { code: 'EADDRINUSE' });
+    expectFree('127.0.0.8', local.port);
+  }
+  expectFree('127.0.0.1', 0);
 });
 
 test('[::] takes IPv4 too, whose addresses are shown as IPv4', { skip: skipIpv6 }, (t) => {
