@@ -128,6 +128,8 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     this.#relay = new Relay(loop, this.#client, dialed.connection, resources, this);
     this.#relay.down.prepend(dialed.early);
     counters.add('flows');
+    // A reset takes all that MPTCP knew with it: at least the first subflow shall be told of, however early that comes.
+    if (this.#context.recording && this.sides.isMptcp) this.sides.sample(loop.now, false);
     this.#origin.onDialed?.(undefined, undefined);
     this.#armRelay();
     const { handshake } = this.#origin;
