@@ -154,6 +154,7 @@ export class FlowLog {
       target,
       spool: spoolDirectory,
       segments,
+      activeFrom: this.#spool.activeFrom,
       gateway,
       run: this.#run,
       retentionMs,

@@ -87,6 +87,11 @@ export class SpoolWriter {
     return this.#totalBytes;
   }
 
+  /** The first segment that may still grow, or be made. */
+  get activeFrom(): number {
+    return this.#active?.number ?? this.#nextNumber;
+  }
+
   append({ flows, samples, events }: Batch): void {
     if (this.#closed) return;
     for (const flow of flows) this.#gathered.flows.push(flow);

@@ -10,6 +10,8 @@ export interface WriterSetup {
   readonly spool: string;
   /** What the spool holds already, in order. */
   readonly segments: readonly Segment[];
+  /** The first segment that may still grow, or be made. */
+  readonly activeFrom: number;
   readonly gateway: string;
   readonly run: string;
   readonly retentionMs: number;

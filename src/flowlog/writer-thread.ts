@@ -21,6 +21,8 @@ const reader = new SpoolReader({
   onDamaged: (segment, bytes) => post({ kind: 'damaged', segment, bytes }),
 });
 for (const { number, bytes } of setup.segments) reader.onWritten(number, bytes);
+// Known before it is made, it tells that those before it are whole.
+if (!setup.segments.some(({ number }) => number >= setup.activeFrom)) reader.onWritten(setup.activeFrom, 0);
 
 const drain = new Drain({
   reader,
