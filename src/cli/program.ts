@@ -9,7 +9,9 @@ import * as doctor from './doctor.ts';
 import * as hash from './hash.ts';
 import * as lab from './lab.ts';
 import * as log from './log.ts';
+import * as paths from './paths.ts';
 import * as reload from './reload.ts';
+import * as report from './report.ts';
 import * as run from './run.ts';
 import * as status from './status.ts';
 import * as top from './top.ts';
@@ -22,8 +24,10 @@ const COMMANDS: readonly { readonly register: (program: Command) => void }[] = [
   reload,
   status,
   top,
+  report,
   log,
   doctor,
+  paths,
   demo,
   lab,
   hash,

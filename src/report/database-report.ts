@@ -1,0 +1,205 @@
+// The figures of a report, from a database log.
+
+import type { Kysely } from 'kysely';
+import {
+  type Cursor,
+  type FlowFilter,
+  findFlow,
+  listEvents,
+  listFlows,
+  type SubflowRow,
+  shares,
+} from '../flowlog/queries.ts';
+import * as queries from '../flowlog/report-queries.ts';
+import type { Tables } from '../flowlog/tables.ts';
+import { formatHostPort } from '../wire/destination.ts';
+import { type FlowDetail, FlowNotFoundError, milestonesOf, type Subflow } from './flow-detail.ts';
+import { BINS_PER_DECADE } from './histogram.ts';
+import {
+  CELLS_PER_DECADE,
+  EmptyReportError,
+  EVENTS_MAX,
+  OTHERS,
+  PATHS_MAX,
+  type PathsOverTime,
+  type Report,
+  type ReportEvent,
+  type ReportFlow,
+  type Share,
+  SILENCE_MS,
+  stepFor,
+  TOP,
+} from './report.ts';
+
+type Database = Kysely<Tables>;
+
+export interface ReportRequest {
+  /** Where it is from, without secrets. */
+  readonly source: string;
+  readonly filter: FlowFilter;
+  /** The filter in words. */
+  readonly words: readonly string[];
+}
+
+/** Rejects with an EmptyReportError, or with the database's error. */
+export async function reportOfDatabase(database: Database, { source, filter, words }: ReportRequest): Promise<Report> {
+  const overview = await queries.overview(database, filter, SILENCE_MS);
+  const { flows, bytesUp, bytesDown, firstStartedAt, lastEndedAt } = overview;
+  if (flows === 0 || firstStartedAt === null || lastEndedAt === null) throw new EmptyReportError(source, words);
+  const range = { since: filter.since ?? firstStartedAt, until: filter.until ?? lastEndedAt + 1 };
+  const [parts, bins, subflowLost, destinations, longest, biggest, stalled, paths, events] = await Promise.all([
+    queries.breakdown(database, filter),
+    queries.binned(database, filter, { binsPerDecade: BINS_PER_DECADE, cellsPerDecade: CELLS_PER_DECADE }),
+    queries.survivedSubflowLoss(database, filter),
+    shares(database, 'destination', filter, { limit: TOP }),
+    queries.notable(database, 'duration', filter, TOP),
+    queries.notable(database, 'bytes', filter, TOP),
+    queries.notable(database, 'stall', filter, TOP),
+    pathsOverTime(database, filter, { firstStartedAt, lastEndedAt }),
+    listEvents(database, { ...range, limit: EVENTS_MAX }),
+  ]);
+  const partsOf = (dimension: queries.Dimension): Share[] =>
+    parts
+      .filter((part) => part.dimension === dimension)
+      .map(({ name, flows, bytes }) => ({ name: name ?? undefined, flows, bytes }));
+  const working = partsOf('working');
+  const workingOf = (name: string): Share =>
+    working.find((share) => share.name === name) ?? { name, flows: 0, bytes: 0 };
+  return {
+    source,
+    filter: words,
+    flows,
+    bytesUp,
+    bytesDown,
+    firstStartedAt,
+    lastEndedAt,
+    working: [workingOf('0'), workingOf('1'), workingOf('2')],
+    ends: partsOf('end'),
+    clientSide: partsOf('clientMptcp'),
+    serverSide: partsOf('serverMptcp'),
+    survived: { subflowLost, silent: overview.silent },
+    ...bins,
+    destinations: destinations.map(({ name, flows, bytesUp, bytesDown }) => ({
+      name: name ?? undefined,
+      flows,
+      bytes: bytesUp + bytesDown,
+    })),
+    longest: longest.map(flowOf),
+    biggest: biggest.map(flowOf),
+    stalled: stalled.filter(({ longestStallMs }) => longestStallMs > 0).map(flowOf),
+    paths,
+    events: events.map(eventOf).reverse(),
+    notes: events.length === EVENTS_MAX ? [`only the latest ${EVENTS_MAX} events are shown`] : [],
+  };
+}
+
+/** Samples know of no flows: where flows are chosen by more than time and gateway, the flows themselves must do. */
+async function pathsOverTime(
+  database: Database,
+  filter: FlowFilter,
+  { firstStartedAt, lastEndedAt }: { readonly firstStartedAt: number; readonly lastEndedAt: number },
+): Promise<PathsOverTime> {
+  const stepMs = stepFor(lastEndedAt - firstStartedAt);
+  const steps = { stepMs, pathsMax: PATHS_MAX, others: OTHERS };
+  const { since, until, gateway, ...choosing } = filter;
+  const points = (rows: readonly queries.PathStep[]) =>
+    rows.map(({ rttMs, ...row }) => ({ ...row, rttMs: rttMs ?? undefined }));
+  if (Object.values(choosing).every((value) => value === undefined)) {
+    const range = {
+      since: Math.max(since ?? 0, firstStartedAt - 1_000),
+      until: Math.min(until ?? lastEndedAt, lastEndedAt),
+    };
+    const rows = await queries.pathStepsOfSamples(database, { ...range, gateway }, steps);
+    if (rows.length > 0) return { stepMs, basis: 'samples', points: points(rows) };
+  }
+  return { stepMs, basis: 'flows', points: points(await queries.pathStepsOfFlows(database, filter, steps)) };
+}
+
+/** Rejects with a FlowNotFoundError. */
+export async function flowOfDatabase(database: Database, source: string, id: string): Promise<FlowDetail> {
+  const [found, moments] = await Promise.all([findFlow(database, id), queries.milestones(database, id)]);
+  if (found === undefined) throw new FlowNotFoundError(source, id);
+  const { flow: row, subflows, events } = found;
+  const flow = flowOf({ ...row, client: row.clientAddress });
+  const lanes = subflows.map(subflowOf);
+  const around = await listEvents(database, { since: flow.startedAt, until: flow.endedAt + 1, limit: EVENTS_MAX });
+  const addresses = new Set(lanes.flatMap((lane) => lane.addresses));
+  const own = new Set(events.map((event) => event.id));
+  const ofPaths = around.filter(
+    ({ id, flowId, path }) => flowId === null && path !== null && !own.has(id) && addresses.has(path),
+  );
+  return {
+    flow,
+    milestones: milestonesOf({
+      requestedMs: moments?.requestedMs ?? undefined,
+      connectedMs: moments?.connectedMs ?? undefined,
+      firstByteUpMs: moments?.firstByteUpMs ?? undefined,
+      firstByteDownMs: moments?.firstByteDownMs ?? undefined,
+    }),
+    subflows: lanes,
+    events: [...events, ...ofPaths]
+      .map(eventOf)
+      .sort((a, b) => a.at - b.at)
+      .slice(0, EVENTS_MAX),
+  };
+}
+
+/** All flows, the latest first; a thousand at a time. */
+export async function* flowsOfDatabase(database: Database, filter: FlowFilter): AsyncGenerator<ReportFlow> {
+  let after: Cursor | undefined;
+  do {
+    const { flows, cursor } = await listFlows(database, filter, { limit: 1_000, after });
+    for (const row of flows) yield flowOf({ ...row, client: row.clientAddress });
+    after = cursor;
+  } while (after !== undefined);
+}
+
+function flowOf(row: queries.NotableFlow): ReportFlow {
+  const { id, startedAt, endedAt, durationMs, inbound, bytesUp, bytesDown, longestStallMs, end } = row;
+  return {
+    ...{ id, startedAt, endedAt, durationMs, inbound, bytesUp, bytesDown, longestStallMs, end },
+    outbound: row.outbound ?? undefined,
+    client: row.client ?? undefined,
+    user: row.user ?? undefined,
+    destinationHost: row.destinationHost ?? undefined,
+    destinationPort: row.destinationPort ?? undefined,
+    clientMptcp: row.clientMptcp ?? undefined,
+    serverMptcp: row.serverMptcp ?? undefined,
+    clientSubflows: row.clientSubflows,
+    serverSubflows: row.serverSubflows,
+  };
+}
+
+function subflowOf(row: SubflowRow): Subflow {
+  const { localAddress, localPort, remoteAddress, remotePort } = row;
+  return {
+    side: row.side,
+    local: endpointOf(localAddress, localPort),
+    remote: endpointOf(remoteAddress, remotePort),
+    addresses: [localAddress, remoteAddress].filter((address) => address !== null),
+    bytesSent: row.bytesSent,
+    bytesReceived: row.bytesReceived,
+    rttMs: row.rttMs ?? undefined,
+    retransmits: row.retransmits,
+    backup: row.backup === true,
+    closed: row.closed,
+  };
+}
+
+function endpointOf(address: string | null, port: number | null): string {
+  return address === null ? '?' : formatHostPort(address, port ?? 0);
+}
+
+function eventOf({
+  at,
+  kind,
+  path,
+  message,
+}: {
+  at: number;
+  kind: string;
+  path: string | null;
+  message: string | null;
+}): ReportEvent {
+  return { at, kind, path: path ?? undefined, message: message ?? undefined };
+}

@@ -1,0 +1,230 @@
+// Plots of an experiment: every measure as boxes, a row for each setting, the papers' figures beside; and for each
+// setting what the paths carried in a typical run, with what was done to them.
+
+import { parse } from 'yaml';
+import { ALARM, FAINT, INK, MAIN, PALE, PAPER } from '../colours.ts';
+import { type Results, type Run, type Series, type Setting, typicalRun } from '../experiment.ts';
+import { formatPlain, printable } from '../figures.ts';
+import { RATE_LABEL } from './axes.ts';
+import { colourScale } from './paths.ts';
+import { HEIGHT, type Plot, WIDTH } from './plot.ts';
+
+const ROW = 30;
+/** With fewer runs a box would claim to know more than the dots. */
+const BOX_RUNS_MIN = 4;
+const SERIES_MAX = 24;
+const BINS_MAX = 240;
+const STEPS_MAX = 8;
+
+export function plotsOfExperiment(results: Results): Plot[] {
+  const measured = results.settings.filter(({ runs }) => runs.length > 0);
+  const names = Object.keys(measured[0]?.measures ?? {});
+  return [
+    ...names.map((name) => boxPlot(name, measured)),
+    ...measured.slice(0, SERIES_MAX).map((setting, i) => seriesPlot(results, setting, i)),
+  ].filter((plot) => plot !== undefined);
+}
+
+function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefined {
+  const unit = settings[0]?.measures[measure]?.unit ?? '';
+  const rows = settings.map((setting, row) => ({ row, name: printable(setting.name, 40), setting }));
+  const dots = rows.flatMap(({ row, setting }) =>
+    setting.runs.flatMap(({ figures }) => {
+      const figure = figures[measure];
+      return figure === null || figure === undefined ? [] : [{ row, figure }];
+    }),
+  );
+  if (dots.length === 0) return undefined;
+  const boxed = new Set(
+    rows.filter(({ row }) => dots.filter((dot) => dot.row === row).length >= BOX_RUNS_MIN).map(({ row }) => row),
+  );
+  const reference = rows.flatMap(({ row, setting }) => [
+    ...(setting.measures[measure]?.papers ?? []).flatMap(({ figure }) =>
+      numbersIn(figure).map((value) => ({ row, figure: value, kind: 'paper' })),
+    ),
+    ...(unit === 'Mbit/s' && setting.capacityMbit !== undefined
+      ? [{ row, figure: setting.capacityMbit, kind: 'links can carry' }]
+      : []),
+  ]);
+  const missing = settings.reduce((sum, setting) => sum + (setting.measures[measure]?.missing ?? 0), 0);
+  const title = unit === '' ? measure : `${measure}, ${unit}`;
+  const y = { field: 'row', type: 'ordinal' as const, scale: { domain: rows.map(({ row }) => row) } };
+  const x = {
+    field: 'figure',
+    type: 'quantitative' as const,
+    scale: { zero: true, domainMin: 0, nice: true },
+    axis: { title, tickCount: 7 },
+  };
+  return {
+    name: `measure-${fileName(measure)}`,
+    title,
+    about:
+      'Every run a dot; boxes from the first to the third quartile with the median, whiskers to the extremes.' +
+      (missing === 0 ? '' : ` In ${missing} runs there was nothing to measure.`) +
+      (reference.length === 0
+        ? ''
+        : ' Diamonds are figures from papers, upright strokes what the links can carry by their rates.'),
+    spec: {
+      width: WIDTH - 160,
+      height: { step: ROW },
+      title,
+      layer: [
+        {
+          data: { values: dots.filter(({ row }) => boxed.has(row)) },
+          mark: {
+            type: 'boxplot',
+            extent: 'min-max',
+            size: 15,
+            box: { fill: PALE.light, stroke: MAIN.light },
+            median: { color: INK.light, strokeWidth: 2 },
+            rule: { color: MAIN.light },
+            ticks: { color: MAIN.light, size: 9 },
+          },
+          encoding: {
+            y: { ...y, axis: { title: null, labels: false, ticks: false, domain: false, minExtent: 250 } },
+            x,
+          },
+        },
+        {
+          data: { values: dots },
+          mark: { type: 'circle', size: 26, color: MAIN.light, opacity: 0.9, stroke: PAPER.light, strokeWidth: 0.5 },
+          encoding: { y, x },
+        },
+        {
+          data: { values: reference.filter(({ kind }) => kind === 'paper') },
+          mark: { type: 'point', shape: 'diamond', size: 90, filled: false, color: ALARM.light, strokeWidth: 2 },
+          encoding: { y, x },
+        },
+        {
+          data: { values: reference.filter(({ kind }) => kind !== 'paper') },
+          mark: { type: 'tick', orient: 'vertical', size: 20, thickness: 2, color: FAINT.light },
+          encoding: { y, x },
+        },
+        {
+          data: { values: rows.map(({ row, name }) => ({ row, name })) },
+          mark: { type: 'text', align: 'right', x: -10, fontSize: 11, color: INK.light },
+          encoding: { y, text: { field: 'name' } },
+        },
+      ],
+    },
+  };
+}
+
+/** `2.5`, `≈ 30 Mbit/s`, `10 to 20`: the numbers that can be drawn. */
+function numbersIn(text: string): number[] {
+  return [...text.matchAll(/\d+(?:\.\d+)?/g)].slice(0, 2).map(([digits]) => Number(digits));
+}
+
+function seriesPlot({ experiment }: Results, setting: Setting, index: number): Plot | undefined {
+  const run = typicalRun(setting);
+  if (run === undefined) return undefined;
+  const paths = pathsOf(run, clientOf(experiment.text));
+  const from = Math.max(0, Math.min(...paths.map(({ series }) => series.startMs - run.originMs)));
+  const to = Math.max(...paths.map(({ series }) => series.startMs + series.bytes.length * series.binMs - run.originMs));
+  if (!(to > from)) return undefined;
+  const binMs = Math.ceil((to - from) / BINS_MAX / 50) * 50;
+  const bins = Math.ceil((to - from) / binMs);
+  const values = paths.flatMap(({ link, series }, order) =>
+    Array.from({ length: bins + 1 }, (_, n) => {
+      const at = from + Math.min(n, bins - 1) * binMs;
+      return {
+        path: printable(link, 40),
+        order,
+        at: (from + n * binMs) / 1_000,
+        bits: rate(series, run.originMs + at, binMs),
+      };
+    }),
+  );
+  const steps = run.steps.filter(({ atMs }) => atMs >= from && atMs <= to).slice(0, STEPS_MAX);
+  const title = `${experiment.name}: ${setting.name}`;
+  const x = {
+    type: 'quantitative' as const,
+    scale: { domain: [from / 1_000, to / 1_000] as [number, number], nice: false },
+  };
+  const notes = steps.map(({ what, atMs }, i) => `${i + 1}: ${printable(what, 80)} at ${formatPlain(atMs / 1_000)} s`);
+  return {
+    name: `series-${String(index + 1).padStart(2, '0')}-${fileName(setting.name)}`,
+    title: printable(title, 80),
+    about: `What each link carried at the client, stacked, headers included, in the run nearest to the median.${notes.length === 0 ? '' : ` ${notes.join('; ')}.`}`,
+    spec: {
+      width: WIDTH,
+      height: HEIGHT - 40,
+      title: printable(title, 80),
+      layer: [
+        {
+          data: { values },
+          mark: { type: 'area', interpolate: 'step-after', stroke: PAPER.light, strokeWidth: 0.5 },
+          encoding: {
+            x: { field: 'at', ...x, axis: { title: 'seconds', grid: false, tickCount: 10 } },
+            y: {
+              field: 'bits',
+              type: 'quantitative',
+              stack: 'zero',
+              axis: { title: 'throughput', labelExpr: RATE_LABEL, tickCount: 5 },
+            },
+            color: {
+              field: 'path',
+              type: 'nominal',
+              scale: colourScale(paths.map(({ link }) => link)),
+              legend: { title: null, orient: 'top', direction: 'horizontal', symbolType: 'square' },
+            },
+            order: { field: 'order', type: 'quantitative' },
+          },
+        },
+        {
+          data: { values: steps.map(({ atMs }) => ({ at: atMs / 1_000 })) },
+          mark: { type: 'rule', color: ALARM.light, strokeWidth: 1.4, strokeDash: [5, 3] },
+          encoding: { x: { field: 'at', ...x } },
+        },
+        {
+          data: { values: steps.map(({ atMs }, i) => ({ at: atMs / 1_000, text: String(i + 1) })) },
+          mark: { type: 'text', y: -3, baseline: 'bottom', fontSize: 11, color: ALARM.light },
+          encoding: { x: { field: 'at', ...x }, text: { field: 'text' } },
+        },
+      ],
+    },
+  };
+}
+
+/** The host that the experiment's first workload runs on; undefined where the text does not say it plainly. */
+function clientOf(text: string): string | undefined {
+  try {
+    const { workloads } = parse(text) as { workloads?: Record<string, { from?: unknown }> };
+    const from = Object.values(workloads ?? {})[0]?.from;
+    return typeof from === 'string' ? from : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The links of the client, or of the first host with two; in the direction in which more went. */
+function pathsOf({ measures: { interfaces } }: Run, client: string | undefined): { link: string; series: Series }[] {
+  const of = (host: string | undefined) => interfaces.filter((one) => one.host === host);
+  const hosts = [...new Set(interfaces.map(({ host }) => host))];
+  const chosen = of(client).length > 0 ? client : (hosts.find((host) => of(host).length > 1) ?? hosts[0]);
+  const links = of(chosen);
+  const sum = (direction: 'sent' | 'received') =>
+    links.reduce((total, link) => total + link[direction].bytes.reduce((a, b) => a + b, 0), 0);
+  const direction = sum('received') >= sum('sent') ? 'received' : 'sent';
+  return links.map((link) => ({ link: link.link, series: link[direction] }));
+}
+
+/** Bits per second within a bin of ours, of which one of the series may cover a part. */
+function rate({ startMs, binMs, bytes }: Series, fromMs: number, lengthMs: number): number {
+  const first = Math.max(0, Math.floor((fromMs - startMs) / binMs));
+  const last = Math.min(bytes.length - 1, Math.floor((fromMs + lengthMs - startMs) / binMs));
+  let sum = 0;
+  for (let i = first; i <= last; i++) {
+    const begin = startMs + i * binMs;
+    const overlap = Math.min(fromMs + lengthMs, begin + binMs) - Math.max(fromMs, begin);
+    if (overlap > 0) sum += ((bytes[i] ?? 0) * overlap) / binMs;
+  }
+  return (sum * 8_000) / lengthMs;
+}
+
+function fileName(text: string): string {
+  return text
+    .replace(/[^a-zA-Z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+    .slice(0, 60);
+}

@@ -1,0 +1,154 @@
+// The time line of one flow: a lane for the connection with its milestones, a lane for each subflow, and what happened.
+
+import { ALARM, FAINT, GRID, INK, MAIN, PALE, REST_COLOUR } from '../colours.ts';
+import { formatBytes, formatCount, formatDuration, printable } from '../figures.ts';
+import type { FlowDetail, Subflow } from '../flow-detail.ts';
+import { bytesOf } from '../report.ts';
+import { destinationOf } from '../text.ts';
+import { type Plot, WIDTH } from './plot.ts';
+
+const LANE = 48;
+const LANES_MAX = 24;
+const MARKS_MAX = 12;
+
+interface Bar {
+  readonly lane: number;
+  readonly from: number;
+  readonly to: number;
+  readonly fill: string;
+}
+
+export function flowTimeline(detail: FlowDetail): Plot {
+  const { flow, milestones, subflows, events } = detail;
+  const lengthMs = Math.max(1, flow.durationMs);
+  const { unitMs, unit } = unitOf(lengthMs);
+  const lanes = subflows.slice(0, LANES_MAX);
+  const bars: Bar[] = [{ lane: 0, from: 0, to: lengthMs / unitMs, fill: REST_COLOUR }];
+  for (const [i, subflow] of lanes.entries()) {
+    for (const [from, to] of livesOf(subflow, detail)) {
+      bars.push({ lane: i + 1, from: from / unitMs, to: to / unitMs, fill: subflow.closed ? PALE.light : MAIN.light });
+    }
+  }
+  const moments = events
+    .slice(0, MARKS_MAX)
+    .map(({ at }, i) => ({ at: Math.min(lengthMs, Math.max(0, at - flow.startedAt)) / unitMs, text: String(i + 1) }));
+  const title = `Flow to ${destinationOf(flow, 48)}`;
+  const height = (lanes.length + 1) * LANE;
+  const x = {
+    type: 'quantitative' as const,
+    scale: { domain: [0, lengthMs / unitMs] as [number, number], nice: false },
+    axis: { title: `${unit} since the start`, gridColor: GRID.light, tickCount: 8 },
+  };
+  const y = {
+    type: 'quantitative' as const,
+    scale: { domain: [0, height] as [number, number], reverse: true, nice: false },
+    axis: null,
+  };
+  return {
+    name: 'flow',
+    title,
+    about: aboutOf(detail),
+    spec: {
+      width: WIDTH,
+      height,
+      title: {
+        text: title,
+        subtitle: `${formatDuration(flow.durationMs)}, ${formatBytes(bytesOf(flow))}, ended: ${printable(flow.end, 40)}`,
+      },
+      layer: [
+        {
+          data: { values: bars.map(({ lane, ...bar }) => ({ ...bar, y: lane * LANE + 34 })) },
+          mark: { type: 'bar', height: 16, cornerRadius: 2 },
+          encoding: {
+            x: { field: 'from', ...x },
+            x2: { field: 'to' },
+            y: { field: 'y', ...y },
+            color: { field: 'fill', type: 'nominal', scale: null },
+          },
+        },
+        {
+          data: {
+            values: ['the connection', ...lanes.map(labelOf)].map((text, lane) => ({ text, y: lane * LANE + 16 })),
+          },
+          mark: { type: 'text', align: 'left', x: 2, fontSize: 11, color: INK.light },
+          encoding: { y: { field: 'y', ...y }, text: { field: 'text' } },
+        },
+        {
+          data: { values: milestones.map(({ atMs }) => ({ at: Math.min(atMs, lengthMs) / unitMs, y: 34 })) },
+          mark: { type: 'tick', orient: 'vertical', size: 24, thickness: 2, color: INK.light },
+          encoding: { x: { field: 'at', ...x }, y: { field: 'y', ...y } },
+        },
+        {
+          data: { values: moments },
+          mark: { type: 'rule', color: ALARM.light, strokeWidth: 1.3, strokeDash: [4, 3] },
+          encoding: { x: { field: 'at', ...x } },
+        },
+        {
+          data: { values: moments },
+          mark: { type: 'text', y: -2, baseline: 'bottom', fontSize: 11, color: ALARM.light },
+          encoding: { x: { field: 'at', ...x }, text: { field: 'text' } },
+        },
+      ],
+      config: { axis: { grid: true, domainColor: FAINT.light } },
+    },
+  };
+}
+
+function labelOf({
+  side,
+  local,
+  remote,
+  bytesSent,
+  bytesReceived,
+  rttMs,
+  retransmits,
+  backup,
+  closed,
+}: Subflow): string {
+  const figures = [
+    `${formatBytes(bytesSent)} out`,
+    `${formatBytes(bytesReceived)} in`,
+    ...(rttMs === undefined ? [] : [`RTT ${formatDuration(rttMs)}`]),
+    `${formatCount(retransmits)} retransmitted`,
+    ...(backup ? ['backup'] : []),
+    ...(closed ? ['closed before the end'] : []),
+  ];
+  return `${side} side, ${printable(local, 50)} – ${printable(remote, 50)}: ${figures.join(', ')}`;
+}
+
+/** Between the losses and returns of its path; the whole flow where nothing tells of any. */
+function livesOf({ addresses }: Subflow, { flow, events }: FlowDetail): [number, number][] {
+  const lives: [number, number][] = [];
+  let from: number | undefined = 0;
+  for (const { at, kind, path } of events) {
+    if (path === undefined || !addresses.includes(path)) continue;
+    const since = Math.min(flow.durationMs, Math.max(0, at - flow.startedAt));
+    if (kind === 'path-down' && from !== undefined) {
+      lives.push([from, since]);
+      from = undefined;
+    } else if (kind === 'path-up') from ??= since;
+  }
+  if (from !== undefined) lives.push([from, Math.max(1, flow.durationMs)]);
+  return lives;
+}
+
+function aboutOf({ flow, milestones, subflows, events }: FlowDetail): string {
+  const parts = [
+    'Bars show where a path could carry data, as far as the log knows: it does not tell when a single subflow began or closed.',
+    milestones.length === 0
+      ? ''
+      : `Ticks: ${milestones.map(({ name, atMs }) => `${name} after ${formatDuration(atMs)}`).join(', ')}.`,
+    flow.longestStallMs === 0 ? '' : `Longest silence: ${formatDuration(flow.longestStallMs)}.`,
+    events.length === 0 ? '' : 'Dashed lines are the events listed below, by number.',
+    subflows.length > LANES_MAX ? `Only the first ${LANES_MAX} of ${subflows.length} subflows are drawn.` : '',
+    events.length > MARKS_MAX ? `Only the first ${MARKS_MAX} of ${events.length} events are drawn.` : '',
+  ];
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+function unitOf(ms: number): { unitMs: number; unit: string } {
+  if (ms < 2_000) return { unitMs: 1, unit: 'milliseconds' };
+  if (ms < 180_000) return { unitMs: 1_000, unit: 'seconds' };
+  if (ms < 10_800_000) return { unitMs: 60_000, unit: 'minutes' };
+  return { unitMs: 3_600_000, unit: 'hours' };
+}
