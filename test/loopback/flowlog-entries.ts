@@ -1,6 +1,6 @@
 // Flows as the proxy would write them, and a log to write them to.
 
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FlowEntry, SubflowEntry } from '#anabranch/flowlog/entry.js';
@@ -59,8 +59,11 @@ export interface Notice {
   readonly message: string;
 }
 
+/** A directory of its own, which goes with this process. */
 export function scratch(): string {
-  return mkdtempSync(join(tmpdir(), 'anabranch-flowlog-'));
+  const directory = mkdtempSync(join(tmpdir(), 'anabranch-flowlog-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  return directory;
 }
 
 export async function openLog(

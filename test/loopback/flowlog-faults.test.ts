@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -253,6 +253,31 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
       await small?.stop('SIGQUIT');
       spawnSync('umount', ['-l', disk]);
     }
+  });
+
+  test('the log lives on when its thread dies', async () => {
+    const { directory, name, url } = await scene();
+    await server.stop();
+    const first = await openLog(directory, { kind: 'postgres', url });
+    first.log.write([flow(0, { id: idOf(0) })]);
+    await first.log.close();
+    await server.start();
+    // Reading a directory fails with EISDIR, which nothing in the thread expects.
+    const spool = join(directory, 'spool');
+    const segment = join(spool, readdirSync(spool).find((file) => file.endsWith('.seg')) ?? '');
+    renameSync(segment, `${segment}.aside`);
+    mkdirSync(segment);
+    const { log, notices } = await openLog(directory, { kind: 'postgres', url });
+    log.write([flow(1, { id: idOf(1) })]);
+    await until('told', () => notices.length > 0);
+    assert.deepEqual([notices[0]?.code, /EISDIR/.test(notices[0]?.message ?? '')], ['flow-log-thread', true]);
+    rmSync(segment, { recursive: true });
+    renameSync(`${segment}.aside`, segment);
+    log.write([flow(2, { id: idOf(2) })]);
+    await until('stored', () => log.status().stored === 3);
+    await log.close();
+    assert.deepEqual(await idsIn(name), ids(3));
+    assert.deepEqual(readdirSync(spool), []);
   });
 
   test('a torn end of the spool is left, all before it is stored', async () => {
