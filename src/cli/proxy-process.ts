@@ -39,12 +39,12 @@ export async function runProxy(source: ConfigSource): Promise<number> {
     log.error('thread-crashed', error.message);
     end(1);
   });
+  const reload = () => reloadFrom(source, service, sink, log, notifier);
+  handleSignals(service, reload, log, notifier, end);
   logListening(service.inbounds, log);
   const dashboard = await openDashboardFor(config, service, log);
-  const reload = () => reloadFrom(source, service, sink, log, notifier);
   const admin = await openAdminFor(config, service, reload, log);
   if (config.user !== undefined) dropRoot(config.user, log);
-  handleSignals(service, reload, log, notifier, end);
   notifier.say('READY=1');
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
   const exitCode = await ended;

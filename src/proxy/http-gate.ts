@@ -83,6 +83,11 @@ export class HttpGate {
     closeSocket(fd);
   }
 
+  /** Clients now. */
+  get connections(): number {
+    return this.#forward.connections;
+  }
+
   /** Lets current responses end. */
   drain(): void {
     this.#forward.drain();

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { allocateCounters, sumCounters } from '../dataplane/counters.ts';
 import { ResolveError } from '../dataplane/resolve-error.ts';
@@ -29,6 +30,10 @@ export interface ServiceOptions {
 
 /** How often the machine's own addresses are looked up. */
 const OWN_ADDRESSES_MS = 5_000;
+/** What holds for the life of the process. */
+const FIXED_KEYS = ['workers', 'log', 'admin', 'user', 'dashboard'] as const;
+/** How often a drain looks whether plain-HTTP clients are done. */
+const DRAIN_LOOK_MS = 20;
 /** How long a thread may take to list its flows. */
 const LIST_MS = 5_000;
 
@@ -105,13 +110,12 @@ export class ProxyService {
    * be opened; returns what cannot change while running, in words.
    */
   reload(config: Config): readonly string[] {
-    const fixed: string[] = [];
-    if (config.workers !== this.#config.workers) fixed.push('workers');
-    if (JSON.stringify(config.log) !== JSON.stringify(this.#config.log)) fixed.push('log');
-    if (config.admin !== this.#config.admin) fixed.push('admin');
-    if (config.user !== this.#config.user) fixed.push('user');
-    const { workers, log, admin, user } = this.#config;
-    const next = { ...config, workers, log, admin, user };
+    const before = this.#config;
+    const changed = (key: keyof Config) => JSON.stringify(config[key]) !== JSON.stringify(before[key]);
+    const fixed: string[] = FIXED_KEYS.filter(changed);
+    if (config.timeouts.resolve !== before.timeouts.resolve) fixed.push('timeouts.resolve');
+    const { workers, log, admin, user, dashboard } = before;
+    const next = { ...config, workers, log, admin, user, dashboard };
     this.#apply(next, this.#listeners.change(next));
     return fixed;
   }
@@ -125,9 +129,12 @@ export class ProxyService {
   /** Stops accepting, waits for what is under way for at most `drainMs`, then cuts the rest; resolves to how many. */
   async stop(drainMs: number): Promise<number> {
     clearInterval(this.#ownTimer);
+    const deadline = performance.now() + drainMs;
     this.#gate.drain();
     this.#threads.broadcast({ kind: 'drain', limitMs: drainMs });
     await this.#threads.ended();
+    // A slow plain-HTTP client may still be reading what has come for it.
+    while (this.#gate.connections > 0 && performance.now() < deadline) await sleep(DRAIN_LOOK_MS);
     this.#gate.close();
     this.#resolver.close();
     await this.#options.sink.close();
@@ -137,6 +144,7 @@ export class ProxyService {
   /** Ends a drain that is under way. */
   cut(): void {
     this.#threads.broadcast({ kind: 'stop' });
+    this.#gate.close();
   }
 
   #apply(config: Config, change: ReturnType<Listeners['change']>): void {

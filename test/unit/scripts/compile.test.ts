@@ -15,11 +15,20 @@ let root = '';
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'anabranch-compile-'));
   symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
-  for (const file of ['tsconfig.base.json', 'src/tsconfig.json', 'test/tsconfig.json', 'package.json']) {
-    cpSync(join(project, file), join(root, file));
+  const page = ['src/dashboard/web', 'src/dashboard/source.ts', 'src/dashboard/history.ts'];
+  for (const file of [
+    'tsconfig.base.json',
+    'src/tsconfig.json',
+    'test/tsconfig.json',
+    'bench/tsconfig.json',
+    'package.json',
+    ...page,
+  ]) {
+    cpSync(join(project, file), join(root, file), { recursive: true });
   }
   write('src/wire/a.ts', 'export const a = 1;\n');
   write('src/wire/b.ts', 'export const b = 2;\n');
+  write('bench/a.ts', 'export const e = 5;\n');
   write('test/unit/a.test.ts', "import { a } from '#anabranch/wire/a.js';\n\nexport const c: number = a;\n");
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
@@ -41,6 +50,16 @@ test('fresh after a build, whatever the times say; stale after any change', () =
   assert.equal(distFresh(root), true);
   rmSync(join(root, 'src/wire/b.ts'));
   assert.equal(distFresh(root), false);
+});
+
+test('the page is bundled, and is stale after any change too', () => {
+  compile(root, ['src']);
+  for (const file of ['index.html', 'app.js', 'app.css'])
+    assert.ok(existsSync(join(root, 'dist/dashboard/web', file)), file);
+  write('src/dashboard/web/colours.tsx', "export function colourOf(_: number): string {\n  return '#000000';\n}\n");
+  assert.equal(distFresh(root), false);
+  compile(root, ['src']);
+  assert.equal(distFresh(root), true);
 });
 
 test('an output deleted by hand is built again', () => {
