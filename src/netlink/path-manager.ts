@@ -1,0 +1,100 @@
+// The kernel's MPTCP path manager of one network namespace: its endpoints and limits.
+
+import { encodeGetFamily, type GenericFamily, parseFamily, parseGenericMessage } from '../wire/genetlink.ts';
+import {
+  encodePmRequest,
+  MPTCP_PM_FAMILY,
+  type PmAddress,
+  type PmLimits,
+  type PmRequest,
+  parseEndpoint,
+  parseLimits,
+} from '../wire/mptcp-pm.ts';
+import { NetlinkError } from './netlink-error.ts';
+import { NetlinkProtocol, NetlinkSocket } from './netlink-socket.ts';
+
+export class PathManager {
+  readonly #socket: NetlinkSocket;
+  readonly #family: GenericFamily;
+
+  private constructor(socket: NetlinkSocket, family: GenericFamily) {
+    this.#socket = socket;
+    this.#family = family;
+  }
+
+  /** `undefined`: this kernel has no MPTCP. Throws a LinuxError or a NetlinkError. */
+  static open(namespace?: string): PathManager | undefined {
+    const socket = new NetlinkSocket(NetlinkProtocol.generic, namespace);
+    let family: GenericFamily | undefined;
+    socket.request(
+      (sequence) => encodeGetFamily(MPTCP_PM_FAMILY, sequence),
+      (type, payload) => {
+        family ??= parseFamily(type, payload);
+      },
+    );
+    if (family !== undefined) return new PathManager(socket, family);
+    socket.close();
+    return undefined;
+  }
+
+  /** At most 255, of the kernel's own doing. Throws a NetlinkError. */
+  endpoints(): PmAddress[] {
+    let endpoints: PmAddress[] = [];
+    const errno = this.#socket.dump(
+      (sequence) => encodePmRequest(this.#family, { kind: 'list' }, sequence),
+      () => {
+        endpoints = [];
+      },
+      (_, payload) => {
+        const endpoint = parseEndpoint(parseGenericMessage(payload));
+        if (endpoint !== undefined) endpoints.push(endpoint);
+      },
+    );
+    if (errno !== 0) throw new NetlinkError(errno, 'listing the MPTCP endpoints');
+    return endpoints;
+  }
+
+  /** Existing connections open a subflow from it at once. Throws a NetlinkError. */
+  add(address: PmAddress): void {
+    this.#change(`adding the MPTCP endpoint ${address.address}`, { kind: 'add', address });
+  }
+
+  /**
+   * Its subflows end, and the peers are told (REMOVE_ADDR, RFC 8684 §3.4.2). Takes some 10 ms, for the kernel waits until
+   * nobody uses the entry. Throws a NetlinkError.
+   */
+  delete(address: PmAddress): void {
+    this.#change(`deleting the MPTCP endpoint ${address.address}`, { kind: 'delete', address });
+  }
+
+  /** Only `backup` and `fullmesh` can change; connections follow at once (MP_PRIO). Throws a NetlinkError. */
+  setFlags(address: PmAddress): void {
+    this.#change(`changing the MPTCP endpoint ${address.address}`, { kind: 'setFlags', address });
+  }
+
+  /** Throws a NetlinkError. */
+  limits(): PmLimits {
+    let limits: PmLimits | undefined;
+    const errno = this.#socket.request(
+      (sequence) => encodePmRequest(this.#family, { kind: 'getLimits' }, sequence),
+      (_, payload) => {
+        limits = parseLimits(parseGenericMessage(payload));
+      },
+    );
+    if (limits === undefined) throw new NetlinkError(errno, 'reading the MPTCP limits');
+    return limits;
+  }
+
+  /** Throws a NetlinkError. */
+  setLimits(limits: PmLimits): void {
+    this.#change('setting the MPTCP limits', { kind: 'setLimits', limits });
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #change(what: string, request: PmRequest): void {
+    this.#socket.change(what, (sequence) => encodePmRequest(this.#family, request, sequence));
+  }
+}

@@ -1,0 +1,303 @@
+// The path manager at work: watches the network and the subflows, keeps routing and endpoints as the paths want them,
+// and takes it all back at the end. Lives in an event loop of its own thread (see manager-thread.ts): a proxy that is
+// busy must not delay the recovery of its paths.
+
+import type { EventLoop, Watcher } from '../dataplane/event-loop.ts';
+import { Timer } from '../dataplane/timers.ts';
+import { NetlinkError } from '../netlink/netlink-error.ts';
+import { NetworkWatch } from '../netlink/network-watch.ts';
+import { PathManager } from '../netlink/path-manager.ts';
+import { SubflowList } from '../netlink/subflow-list.ts';
+import type { PmAddress, PmLimits } from '../wire/mptcp-pm.ts';
+import { encodeRouteChange, encodeRuleChange } from '../wire/rtnetlink.ts';
+import { discoverPaths, type Gateway } from './discover.ts';
+import { ENDPOINT_ID_FIRST, ENDPOINT_ID_LAST, isOurNumber } from './marks.ts';
+import { type Path, pathKey } from './path.ts';
+import { ownerOfEndpoint, planRemoval, planSteps, type Step } from './plan.ts';
+import { SilentPath } from './silent-path.ts';
+import { StallDetector, type Suspicion } from './stall.ts';
+
+export interface ManagerEvents {
+  /** `code` is stable, for machines. */
+  say(level: 'info' | 'warn', code: string, message: string): void;
+}
+
+/** Everything is looked at again after this time: endpoints and limits have no notifications. */
+const RESYNC_MS = 30_000;
+/** Steps and the notifications that they cause settle in two rounds. */
+const ROUNDS_MAX = 6;
+/** Looks at the subflows: while bytes flow, and otherwise. */
+const BUSY_MS = 50;
+const IDLE_MS = 500;
+/** One look may take up to this share of the time. */
+const LOOK_SHARE = 0.05;
+/** A false alarm: the next one of this path is heard after this time, doubled each time. */
+const QUIET_MS = 2_000;
+const QUIET_MS_MAX = 60_000;
+/** Gateways remembered: paths that come and go. */
+const KNOWN_MAX = 256;
+
+const EEXIST = 17;
+/** ENOENT, ESRCH, EADDRNOTAVAIL, ENODEV: gone already. */
+const GONE: ReadonlySet<number> = new Set([2, 3, 99, 19]);
+
+interface Quiet {
+  readonly until: number;
+  readonly ms: number;
+}
+
+export class Manager implements Watcher {
+  readonly #loop: EventLoop;
+  readonly #events: ManagerEvents;
+  readonly #watch: NetworkWatch;
+  readonly #pm: PathManager;
+  readonly #subflows: SubflowList;
+  readonly #stalls = new StallDetector();
+  readonly #looker = new Timer({ onTimer: () => this.#look() });
+  readonly #resyncer = new Timer({ onTimer: () => this.#resync() });
+  readonly #settler = new Timer({ onTimer: () => this.onReady() });
+  /** Bounded by KNOWN_MAX: the oldest goes. */
+  readonly #known = new Map<string, Gateway>();
+  /** Suspected and dead paths. Bounded by the paths. */
+  readonly #silent = new Map<string, SilentPath>();
+  /** Bounded by the paths. */
+  readonly #quiet = new Map<string, Quiet>();
+  /** What was said about each path last. Bounded by the paths. */
+  #said = new Map<string, string>();
+  /** What failed and was told. Bounded by the kinds of steps and paths; cleared with every resync. */
+  readonly #failures = new Set<string>();
+  #paths: readonly Path[] = [];
+  #endpoints: readonly PmAddress[] = [];
+  #limits: PmLimits;
+  readonly #limitsBefore: PmLimits;
+  #nextId: number;
+
+  /** Throws a LinuxError or a NetlinkError; without MPTCP a NetlinkError too. */
+  constructor(loop: EventLoop, events: ManagerEvents, namespace?: string) {
+    this.#loop = loop;
+    this.#events = events;
+    const pm = PathManager.open(namespace);
+    if (pm === undefined) throw new NetlinkError(93, 'looking for the MPTCP path manager');
+    this.#pm = pm;
+    this.#watch = new NetworkWatch({ namespace, keepTable: isOurNumber });
+    this.#subflows = new SubflowList(namespace);
+    this.#endpoints = pm.endpoints();
+    this.#limits = pm.limits();
+    this.#limitsBefore = this.#limits;
+    // After a crash, not an id that the one before has used just now.
+    this.#nextId = Math.max(ENDPOINT_ID_FIRST - 1, ...this.#endpoints.map(({ id }) => id)) + 1;
+    loop.watch(this.#watch.fd, this.#watch.events, this);
+    this.#settle();
+    loop.arm(this.#looker, performance.now() + IDLE_MS);
+    loop.arm(this.#resyncer, performance.now() + RESYNC_MS);
+  }
+
+  get paths(): readonly Path[] {
+    return this.#paths;
+  }
+
+  /** The network has changed. */
+  onReady(): void {
+    const { changed, settleMs } = this.#watch.read();
+    if (settleMs > 0) this.#loop.arm(this.#settler, performance.now() + settleMs);
+    if (changed) this.#settle();
+  }
+
+  /** Takes back what is ours, and lets go of everything. */
+  close(): void {
+    for (const timer of [this.#looker, this.#resyncer, this.#settler]) this.#loop.disarm(timer);
+    for (const silent of this.#silent.values()) silent.cancel();
+    try {
+      this.#watch.list();
+      this.#endpoints = this.#pm.endpoints();
+      this.#apply(planRemoval({ view: this.#watch.network, endpoints: this.#endpoints }));
+      const { subflows } = this.#pm.limits();
+      // Somebody else may have changed them since.
+      if (subflows === this.#limits.subflows && subflows !== this.#limitsBefore.subflows) {
+        this.#pm.setLimits(this.#limitsBefore);
+      }
+    } catch (error) {
+      this.#fail('take-back', error);
+    }
+    this.#loop.forget(this.#watch.fd);
+    this.#watch.close();
+    this.#pm.close();
+    this.#subflows.close();
+  }
+
+  #settle(): void {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      this.#discover();
+      const present = { view: this.#watch.network, endpoints: this.#endpoints, limits: this.#limits };
+      const steps = planSteps(this.#paths, present, (path) => this.#silent.get(pathKey(path))?.isDead === true);
+      if (steps.length === 0 || !this.#apply(steps)) break;
+      this.#watch.read();
+    }
+    this.#tell();
+  }
+
+  #discover(): void {
+    this.#paths = discoverPaths(this.#watch.network, this.#known);
+    for (const path of this.#paths) {
+      const key = pathKey(path);
+      if (path.trouble === undefined) {
+        this.#known.delete(key);
+        this.#known.set(key, { address: path.gateway, metric: path.priority });
+        continue;
+      }
+      // Its return will be told: no need to ask.
+      this.#silent.get(key)?.cancel();
+      this.#silent.delete(key);
+    }
+    for (const [key, silent] of this.#silent) {
+      if (this.#paths.some((path) => pathKey(path) === key)) continue;
+      silent.cancel();
+      this.#silent.delete(key);
+    }
+    for (const key of this.#known.keys()) {
+      if (this.#known.size <= KNOWN_MAX) break;
+      this.#known.delete(key);
+    }
+  }
+
+  /** Whether anything was done. */
+  #apply(steps: readonly Step[]): boolean {
+    let done = false;
+    for (const step of steps) {
+      try {
+        this.#take(step);
+        done = true;
+      } catch (error) {
+        this.#fail(step.kind, error);
+      }
+    }
+    return done;
+  }
+
+  #take(step: Step): void {
+    const { socket } = this.#watch;
+    switch (step.kind) {
+      case 'set-route':
+      case 'remove-route': {
+        const verb = step.kind === 'set-route' ? 'set' : 'remove';
+        const errno = socket.request((sequence) => encodeRouteChange(verb, step.route, sequence));
+        return settled(errno, verb === 'remove', `${verb} a route of table ${step.route.table}`);
+      }
+      case 'add-rule':
+      case 'remove-rule': {
+        const verb = step.kind === 'add-rule' ? 'add' : 'remove';
+        const errno = socket.request((sequence) => encodeRuleChange(verb, step.rule, sequence));
+        return settled(errno, verb === 'remove', `${verb} the rule for ${step.rule.from}`);
+      }
+      case 'set-limits':
+        this.#pm.setLimits(step.limits);
+        this.#limits = step.limits;
+        return;
+      case 'delete-endpoint':
+        this.#endpoints = this.#endpoints.filter(({ id }) => id !== step.endpoint.id);
+        return this.#pm.delete(step.endpoint);
+      case 'add-endpoint': {
+        const { address, index } = step.path;
+        const endpoint: PmAddress = { address, index, flags: step.flags, port: 0, id: this.#freeId() };
+        this.#pm.add(endpoint);
+        this.#endpoints = [...this.#endpoints, endpoint];
+      }
+    }
+  }
+
+  #freeId(): number {
+    const taken = new Set(this.#endpoints.map(({ id }) => id));
+    for (;;) {
+      if (this.#nextId > ENDPOINT_ID_LAST) this.#nextId = ENDPOINT_ID_FIRST;
+      const id = this.#nextId++;
+      // There are more ids than paths.
+      if (!taken.has(id)) return id;
+    }
+  }
+
+  #look(): void {
+    const begun = performance.now();
+    const subflows = this.#subflows.read();
+    let nextMs = IDLE_MS;
+    if (subflows !== undefined && subflows.length > 0) {
+      for (const suspicion of this.#stalls.observe(subflows, begun)) this.#suspect(suspicion, begun);
+      if (this.#stalls.isBusy(begun)) nextMs = BUSY_MS;
+    }
+    const tookMs = performance.now() - begun;
+    this.#loop.arm(this.#looker, begun + Math.max(nextMs, tookMs / LOOK_SHARE));
+  }
+
+  #suspect({ address, remote, answerMs }: Suspicion, now: number): void {
+    const path = this.#paths.find((one) => one.address === address && one.trouble === undefined);
+    // Where others have the endpoint, there is nothing that we may do about it.
+    if (path === undefined || ownerOfEndpoint(path, this.#endpoints) === 'others') return;
+    const key = pathKey(path);
+    if (this.#silent.has(key) || now < (this.#quiet.get(key)?.until ?? 0)) return;
+    const begunAt = now;
+    const silent = new SilentPath(
+      this.#loop,
+      { from: address, to: remote, answerMs },
+      {
+        onDead: () => this.#settle(),
+        onAlive: (wasDead) => {
+          this.#silent.delete(key);
+          if (wasDead) {
+            this.#quiet.delete(key);
+            this.#events.say('info', 'path-answers', `${path.name}: answers again after ${elapsed(begunAt)}`);
+            return this.#settle();
+          }
+          const ms = Math.min((this.#quiet.get(key)?.ms ?? QUIET_MS / 2) * 2, QUIET_MS_MAX);
+          this.#quiet.set(key, { until: performance.now() + ms, ms });
+        },
+      },
+    );
+    this.#silent.set(key, silent);
+  }
+
+  #resync(): void {
+    try {
+      this.#failures.clear();
+      this.#watch.list();
+      this.#endpoints = this.#pm.endpoints();
+      this.#limits = this.#pm.limits();
+      this.#settle();
+    } catch (error) {
+      this.#fail('resync', error);
+    }
+    this.#loop.arm(this.#resyncer, performance.now() + RESYNC_MS);
+  }
+
+  /** Says what has become of each path, when it is something else than before. */
+  #tell(): void {
+    const said = new Map<string, string>();
+    for (const path of this.#paths) {
+      const isDead = this.#silent.get(pathKey(path))?.isDead === true;
+      const others = ownerOfEndpoint(path, this.#endpoints) === 'others' ? '; its MPTCP endpoint is not ours' : '';
+      const by = path.gateway === undefined ? '' : ` by ${path.gateway}`;
+      const state = path.trouble ?? (isDead ? 'silent, nothing comes through' : `up${by}${others}`);
+      said.set(pathKey(path), `${path.name} (${path.address}): ${state}`);
+    }
+    for (const [key, text] of said) if (this.#said.get(key) !== text) this.#events.say('info', 'path', text);
+    for (const [key, text] of this.#said) {
+      if (!said.has(key)) this.#events.say('info', 'path', `${text.slice(0, text.lastIndexOf(':'))}: gone`);
+    }
+    this.#said = said;
+  }
+
+  #fail(what: string, error: unknown): void {
+    if (!(error instanceof NetlinkError)) throw error;
+    const text = `${what}: ${error.message}`;
+    if (this.#failures.has(text)) return;
+    this.#failures.add(text);
+    this.#events.say('warn', 'path-step-failed', text);
+  }
+}
+
+function settled(errno: number, isRemoval: boolean, what: string): void {
+  if (errno === 0 || (isRemoval ? GONE.has(errno) : errno === EEXIST)) return;
+  throw new NetlinkError(errno, what);
+}
+
+function elapsed(since: number): string {
+  return `${((performance.now() - since) / 1_000).toFixed(1)} s`;
+}
