@@ -3,15 +3,19 @@
 import { encodeGetFamily, type GenericFamily, parseFamily, parseGenericMessage } from '../wire/genetlink.ts';
 import {
   encodePmRequest,
+  MPTCP_PM_EVENTS,
   MPTCP_PM_FAMILY,
   type PmAddress,
+  type PmEvent,
   type PmLimits,
   type PmRequest,
   parseEndpoint,
   parseLimits,
+  parsePmEvent,
 } from '../wire/mptcp-pm.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { NetlinkProtocol, NetlinkSocket } from './netlink-socket.ts';
+import { Notifications } from './notifications.ts';
 
 export class PathManager {
   readonly #socket: NetlinkSocket;
@@ -88,6 +92,21 @@ export class PathManager {
   /** Throws a NetlinkError. */
   setLimits(limits: PmLimits): void {
     this.#change('setting the MPTCP limits', { kind: 'setLimits', limits });
+  }
+
+  /** Events of every connection of the namespace; for `readEvents`. Throws a LinuxError or a NetlinkError. */
+  openEvents(namespace?: string): Notifications {
+    const group = this.#family.groups.get(MPTCP_PM_EVENTS);
+    return new Notifications(NetlinkProtocol.generic, { groups: group === undefined ? [] : [group], namespace });
+  }
+
+  /** Events may be lost: they are good for acting sooner, not for keeping count. */
+  readEvents(from: Notifications, onEvent: (event: PmEvent) => void): void {
+    from.read((type, payload) => {
+      if (type !== this.#family.id) return;
+      const event = parsePmEvent(parseGenericMessage(payload));
+      if (event !== undefined) onEvent(event);
+    });
   }
 
   close(): void {

@@ -4,18 +4,24 @@
 
 import type { EventLoop, Watcher } from '../dataplane/event-loop.ts';
 import { Timer } from '../dataplane/timers.ts';
+import { forgetUnresolved } from '../netlink/neighbours.ts';
 import { NetlinkError } from '../netlink/netlink-error.ts';
 import { NetworkWatch } from '../netlink/network-watch.ts';
+import type { Notifications } from '../netlink/notifications.ts';
 import { PathManager } from '../netlink/path-manager.ts';
 import { SubflowList } from '../netlink/subflow-list.ts';
+import { familyOf } from '../wire/ip.ts';
 import type { PmAddress, PmLimits } from '../wire/mptcp-pm.ts';
 import { encodeRouteChange, encodeRuleChange } from '../wire/rtnetlink.ts';
+import type { SubflowProgress } from '../wire/subflow-dump.ts';
 import { discoverPaths, type Gateway } from './discover.ts';
-import { ENDPOINT_ID_FIRST, ENDPOINT_ID_LAST, isOurNumber } from './marks.ts';
+import { findUnjoined } from './joins.ts';
+import { ENDPOINT_ID_FIRST, ENDPOINT_ID_LAST, isOurEndpoint, isOurNumber } from './marks.ts';
 import { type Path, pathKey } from './path.ts';
 import { ownerOfEndpoint, planRemoval, planSteps, type Step } from './plan.ts';
 import { SilentPath } from './silent-path.ts';
 import { StallDetector, type Suspicion } from './stall.ts';
+import { WatchedJoins } from './watched-joins.ts';
 
 export interface ManagerEvents {
   /** `code` is stable, for machines. */
@@ -34,6 +40,8 @@ const LOOK_SHARE = 0.05;
 /** A false alarm: the next one of this path is heard after this time, doubled each time. */
 const QUIET_MS = 2_000;
 const QUIET_MS_MAX = 60_000;
+/** An answer takes no less. */
+const ANSWER_MS_MIN = 200;
 /** Gateways remembered: paths that come and go. */
 const KNOWN_MAX = 256;
 
@@ -52,6 +60,8 @@ export class Manager implements Watcher {
   readonly #watch: NetworkWatch;
   readonly #pm: PathManager;
   readonly #subflows: SubflowList;
+  readonly #subflowEvents: Notifications;
+  readonly #joins = new WatchedJoins(Math.random);
   readonly #stalls = new StallDetector();
   readonly #looker = new Timer({ onTimer: () => this.#look() });
   readonly #resyncer = new Timer({ onTimer: () => this.#resync() });
@@ -81,14 +91,16 @@ export class Manager implements Watcher {
     this.#pm = pm;
     this.#watch = new NetworkWatch({ namespace, keepTable: isOurNumber });
     this.#subflows = new SubflowList(namespace);
+    this.#subflowEvents = pm.openEvents(namespace);
     this.#endpoints = pm.endpoints();
     this.#limits = pm.limits();
     this.#limitsBefore = this.#limits;
     // After a crash, not an id that the one before has used just now.
     this.#nextId = Math.max(ENDPOINT_ID_FIRST - 1, ...this.#endpoints.map(({ id }) => id)) + 1;
     loop.watch(this.#watch.fd, this.#watch.events, this);
-    this.#settle();
+    loop.watch(this.#subflowEvents.fd, this.#subflowEvents.events, { onReady: () => this.#onSubflowEvents() });
     loop.arm(this.#looker, performance.now() + IDLE_MS);
+    this.#settle();
     loop.arm(this.#resyncer, performance.now() + RESYNC_MS);
   }
 
@@ -121,6 +133,8 @@ export class Manager implements Watcher {
     }
     this.#loop.forget(this.#watch.fd);
     this.#watch.close();
+    this.#loop.forget(this.#subflowEvents.fd);
+    this.#subflowEvents.close();
     this.#pm.close();
     this.#subflows.close();
   }
@@ -133,7 +147,18 @@ export class Manager implements Watcher {
       if (steps.length === 0 || !this.#apply(steps)) break;
       this.#watch.read();
     }
+    this.#joins.keepOnly(this.#paths.filter(({ trouble }) => trouble === undefined));
+    this.#lookWithin(Number.POSITIVE_INFINITY);
     this.#tell();
+  }
+
+  #onSubflowEvents(): void {
+    this.#pm.readEvents(this.#subflowEvents, ({ kind, local, errno }) => {
+      if (kind !== 'subflow-closed' || errno === 0) return;
+      const path = this.#paths.find(({ address }) => address === local.address);
+      if (path !== undefined) this.#joins.failed(path, performance.now());
+    });
+    this.#lookWithin(Number.POSITIVE_INFINITY);
   }
 
   #discover(): void {
@@ -197,10 +222,13 @@ export class Manager implements Watcher {
         this.#endpoints = this.#endpoints.filter(({ id }) => id !== step.endpoint.id);
         return this.#pm.delete(step.endpoint);
       case 'add-endpoint': {
-        const { address, index } = step.path;
+        const { path } = step;
+        const { address, index, gateway } = path;
+        if (gateway !== undefined) forgetUnresolved(socket, { family: familyOf(gateway), address: gateway, index });
         const endpoint: PmAddress = { address, index, flags: step.flags, port: 0, id: this.#freeId() };
         this.#pm.add(endpoint);
         this.#endpoints = [...this.#endpoints, endpoint];
+        this.#joins.began(path, performance.now(), this.#stalls.rttMs(address));
       }
     }
   }
@@ -218,13 +246,42 @@ export class Manager implements Watcher {
   #look(): void {
     const begun = performance.now();
     const subflows = this.#subflows.read();
-    let nextMs = IDLE_MS;
-    if (subflows !== undefined && subflows.length > 0) {
+    if (subflows !== undefined) {
       for (const suspicion of this.#stalls.observe(subflows, begun)) this.#suspect(suspicion, begun);
-      if (this.#stalls.isBusy(begun)) nextMs = BUSY_MS;
+      this.#checkJoins(subflows, begun);
     }
     const tookMs = performance.now() - begun;
-    this.#loop.arm(this.#looker, begun + Math.max(nextMs, tookMs / LOOK_SHARE));
+    this.#lookWithin(Math.max(this.#stalls.isBusy(begun) ? BUSY_MS : IDLE_MS, tookMs / LOOK_SHARE));
+  }
+
+  /** The next look at the subflows comes within this time, and when a join is due. Infinity: what is planned stays. */
+  #lookWithin(ms: number): void {
+    const now = performance.now();
+    const joinMs = this.#joins.untilNext(now) ?? Number.POSITIVE_INFINITY;
+    const planned = this.#looker.index >= 0 ? this.#looker.deadline : Number.POSITIVE_INFINITY;
+    const at = Math.min(planned, now + Math.min(ms, joinMs));
+    if (at !== planned) this.#loop.arm(this.#looker, at);
+  }
+
+  #checkJoins(subflows: readonly SubflowProgress[], now: number): void {
+    for (const path of this.#paths) {
+      if (!this.#joins.isDue(path, now)) continue;
+      const unjoined = findUnjoined(path, this.#paths, subflows);
+      const endpoint = this.#endpoints.find((one) => isOurEndpoint(one) && one.address === path.address);
+      if (unjoined === undefined || endpoint === undefined) {
+        this.#joins.settled(path);
+        continue;
+      }
+      const step = this.#joins.unjoined(path);
+      const answerMs = Math.max(ANSWER_MS_MIN, 2 * this.#stalls.rttMs(path.address));
+      if (step === 'ask') this.#suspect({ address: path.address, remote: unjoined.remote, answerMs }, now);
+      this.#begin(endpoint);
+    }
+  }
+
+  /** Puts an endpoint in again, so that connections join once more. */
+  #begin(endpoint: PmAddress): void {
+    if (this.#apply([{ kind: 'delete-endpoint', endpoint }])) this.#settle();
   }
 
   #suspect({ address, remote, answerMs }: Suspicion, now: number): void {

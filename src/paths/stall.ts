@@ -26,6 +26,7 @@ const SILENCE_MS_MAX = 3_000;
 /** What counts as busy, and as the others going on. */
 const BUSY_BYTES_PER_S = 16_384;
 const ELSEWHERE_BYTES = 16_384;
+const ADDRESSES_MAX = 256;
 /** Weight of the newest rate. */
 const SMOOTHING = 0.3;
 
@@ -33,12 +34,22 @@ export class StallDetector {
   /** By connection and addresses. Bounded by the subflows of the latest list. */
   #tracks = new Map<string, Track>();
 
+  /** Round trip by local address, as last seen. Bounded by ADDRESSES_MAX. */
+  readonly #rtts = new Map<string, number>();
+
+  /** What is known of a path's round trip, in milliseconds; 0 for nothing. */
+  rttMs(address: string): number {
+    return this.#rtts.get(address) ?? 0;
+  }
+
   /** Takes a list of all subflows; returns one suspicion for each silent local address at the most. */
   observe(subflows: readonly SubflowProgress[], now: number): Suspicion[] {
     const before = this.#tracks;
     this.#tracks = new Map();
     const moved = new Map<string, number>();
     for (const sample of subflows) {
+      // Whoever accepted a connection cannot open its subflows anew.
+      if (!sample.initiated) continue;
       const key = keyOf(sample);
       const track = before.get(key) ?? { sample, rate: 0, progressAt: now, elsewhere: 0 };
       const bytes = sample.bytesReceived - track.sample.bytesReceived;
@@ -51,6 +62,8 @@ export class StallDetector {
         track.elsewhere = 0;
       }
       track.sample = sample;
+      if (this.#rtts.size >= ADDRESSES_MAX) this.#rtts.clear();
+      this.#rtts.set(sample.local.address, sample.rttMs);
       this.#tracks.set(key, track);
     }
     const suspicions = new Map<string, Suspicion>();

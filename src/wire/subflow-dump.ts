@@ -21,11 +21,16 @@ const INET_DIAG_INFO = 2;
 const INET_DIAG_ULP_INFO = 19;
 const INET_ULP_INFO_MPTCP = 3;
 const MPTCP_SUBFLOW_ATTR_TOKEN_LOC = 2;
+const MPTCP_SUBFLOW_ATTR_FLAGS = 8;
+/** MPTCP_SUBFLOW_FLAG_MCAP_LOC, MPTCP_SUBFLOW_FLAG_JOIN_LOC: this side sent the SYN. */
+const INITIATED = 0x2 | 0x8;
 
 /** A subflow at one moment. */
 export interface SubflowProgress {
   /** Token of its connection on this side: joins the subflows of one connection. */
   readonly token: number;
+  /** This side opened it. */
+  readonly initiated: boolean;
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly bytesAcked: number;
@@ -55,7 +60,8 @@ export function encodeSubflowDump(family: 4 | 6, sequence: number): Uint8Array {
 export function parseSubflowProgress(payload: Uint8Array): SubflowProgress | undefined {
   if (payload.length < ANSWER) throw new ProtocolError('malformed', 'sock_diag: an answer shorter than inet_diag_msg');
   const attributes = new Attributes(payload, ANSWER);
-  const token = attributes.nested(INET_DIAG_ULP_INFO)?.nested(INET_ULP_INFO_MPTCP)?.u32(MPTCP_SUBFLOW_ATTR_TOKEN_LOC);
+  const mptcp = attributes.nested(INET_DIAG_ULP_INFO)?.nested(INET_ULP_INFO_MPTCP);
+  const token = mptcp?.u32(MPTCP_SUBFLOW_ATTR_TOKEN_LOC);
   const info = attributes.bytes(INET_DIAG_INFO);
   // Up to tcpi_segs_in, which every kernel with MPTCP fills.
   if (token === undefined || info === undefined || info.length < 144) return undefined;
@@ -64,6 +70,7 @@ export function parseSubflowProgress(payload: Uint8Array): SubflowProgress | und
   const tcp = viewOf(info);
   return {
     token,
+    initiated: ((mptcp?.u32(MPTCP_SUBFLOW_ATTR_FLAGS) ?? 0) & INITIATED) !== 0,
     local: { address: ipFromBytes(payload.subarray(8, 8 + size)), port: view.getUint16(4, false) },
     remote: { address: ipFromBytes(payload.subarray(24, 24 + size)), port: view.getUint16(6, false) },
     timeouts: tcp.getUint8(2),

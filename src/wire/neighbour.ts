@@ -1,0 +1,39 @@
+// rtnetlink on neighbours (ARP, RFC 826; neighbour discovery, RFC 4861): how far the kernel is with finding one, and
+// making it begin anew. Layout: include/uapi/linux/neighbour.h.
+
+import { NLM_F_REQUEST, viewOf } from './netlink.ts';
+import { AF_INET, AF_INET6, attribute, encodeNetlinkMessage, ipBytes, NLM_F_ACK, u32 } from './netlink-encode.ts';
+import { ProtocolError } from './protocol-error.ts';
+
+const RTM_NEWNEIGH = 28;
+const RTM_DELNEIGH = 29;
+const RTM_GETNEIGH = 30;
+/** struct ndmsg: u8 family, padding, s32 index, u16 state, u8 flags, type. */
+const NDMSG = 12;
+const NDA_DST = 1;
+const NUD_INCOMPLETE = 0x01;
+const NUD_FAILED = 0x20;
+
+export interface Neighbour {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly index: number;
+}
+
+/** Answered by the entry, or by ENOENT (Linux ≥ 5.0). `remove` fails with ENOENT as well. Throws a RangeError. */
+export function encodeNeighbour(verb: 'get' | 'remove', neighbour: Neighbour, sequence: number): Uint8Array {
+  const { family, address, index } = neighbour;
+  const body = new Uint8Array(NDMSG);
+  body[0] = family === 4 ? AF_INET : AF_INET6;
+  body.set(u32(index), 4);
+  const type = verb === 'get' ? RTM_GETNEIGH : RTM_DELNEIGH;
+  const flags = NLM_F_REQUEST | NLM_F_ACK;
+  return encodeNetlinkMessage({ type, flags, sequence }, [body, attribute(NDA_DST, ipBytes(address, family))]);
+}
+
+/** Whether the entry's link address is not known: it is being asked for, or nobody answered. Throws a ProtocolError. */
+export function isUnresolved(type: number, payload: Uint8Array): boolean {
+  if (type !== RTM_NEWNEIGH) return false;
+  if (payload.length < NDMSG) throw new ProtocolError('malformed', 'rtnetlink: a message shorter than ndmsg');
+  return (viewOf(payload).getUint16(8, true) & (NUD_INCOMPLETE | NUD_FAILED)) !== 0;
+}
