@@ -6,6 +6,7 @@ import { bind, connect, getsockname, socket } from '../ffi/sockets.ts';
 import type { Endpoint } from '../wire/destination.ts';
 import * as k from './constants.ts';
 import { applyOptions, type SocketOptions, setInt, setNoDelay } from './options.ts';
+import { enlargeReceiveBuffer } from './receive-buffer.ts';
 import { SockaddrBuffer } from './sockaddr.ts';
 
 export interface ConnectOptions {
@@ -37,6 +38,7 @@ export function beginConnect(address: string, port: number, options: ConnectOpti
   let status: number;
   try {
     setNoDelay(fd);
+    if (options.mptcp) enlargeReceiveBuffer(fd);
     applyOptions(fd, options.socket);
     if (options.fastOpen) setInt(fd, k.SOL_TCP, k.TCP_FASTOPEN_CONNECT, 1);
     const from = options.sourceAddress.find((source) => source.includes(':') === isV6);

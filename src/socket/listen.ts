@@ -8,6 +8,7 @@ import { formatHostPort } from '../wire/destination.ts';
 import * as k from './constants.ts';
 import { probeMptcp } from './mptcp.ts';
 import { applyLifetimeOptions, applyOptions, type SocketOptions, setInt, setNoDelay } from './options.ts';
+import { enlargeReceiveBuffer } from './receive-buffer.ts';
 import { SockaddrBuffer } from './sockaddr.ts';
 
 export interface Listener {
@@ -50,6 +51,7 @@ export function openListener(options: ListenOptions): Listener {
     if (options.shared) orThrow(setInt(fd, k.SOL_SOCKET, k.SO_REUSEPORT, 1), 'setsockopt', where);
     if (isV6) setInt(fd, k.SOL_IPV6, k.IPV6_V6ONLY, address === '::' ? 0 : 1);
     setNoDelay(fd);
+    if (isMptcp) enlargeReceiveBuffer(fd);
     applyOptions(fd, options.socket);
     applyLifetimeOptions(fd, options.socket, isMptcp);
     if (options.fastOpen) {
