@@ -9,6 +9,8 @@ const KERNEL_INFO = [5, 16];
 const KERNEL_FULL_INFO = [6, 5];
 const DESCRIPTORS_MIN = 65_536;
 /** The product of 400 Mbit/s and 80 ms. */
+/** Half of the receive buffer that MPTCP sockets want: the kernel doubles what is asked for. */
+const RMEM_MAX_MIN = 4_194_304;
 const BUFFER_BYTES_MIN = 4 * 1024 * 1024;
 /** The kernel's default: 64 MiB of pipes for one user. */
 const PIPE_PAGES_MIN = 16_384;
@@ -122,6 +124,9 @@ function buffers({ sysctls }: Facts): Verdict {
   const mend: string[] = [];
   if (rmem < BUFFER_BYTES_MIN) mend.push('sysctl -w net.ipv4.tcp_rmem="4096 131072 33554432"');
   if (wmem < BUFFER_BYTES_MIN) mend.push('sysctl -w net.ipv4.tcp_wmem="4096 16384 16777216"');
+  // A proxy without CAP_NET_ADMIN may ask for this much only; a connection whose path dies needs it (src/socket).
+  const { 'net.core.rmem_max': asked } = sysctls;
+  if (asked !== undefined && Number(asked) < RMEM_MAX_MIN) mend.push(`sysctl -w net.core.rmem_max=${RMEM_MAX_MIN}`);
   if (mend.length === 0) return ok(id, found);
   const why = 'The data of all paths waits for the slowest one: a buffer must hold their sum times its round trip.';
   return { id, level: 'warn', found, why, mend };
