@@ -7,10 +7,10 @@ const ENTRIES_MAX = 16_384;
 
 export interface NetworkView {
   readonly links: ReadonlyMap<number, Link>;
-  readonly addresses: Iterable<Address>;
+  readonly addresses: readonly Address[];
   /** Default routes, networks on the link, and all of the tables that were asked for. */
-  readonly routes: Iterable<Route>;
-  readonly rules: Iterable<Rule>;
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
 }
 
 export class Network implements NetworkView {
@@ -30,16 +30,16 @@ export class Network implements NetworkView {
     return this.#links;
   }
 
-  get addresses(): Iterable<Address> {
-    return this.#addresses.values();
+  get addresses(): readonly Address[] {
+    return [...this.#addresses.values()];
   }
 
-  get routes(): Iterable<Route> {
-    return this.#routes.values();
+  get routes(): readonly Route[] {
+    return [...this.#routes.values()];
   }
 
-  get rules(): Iterable<Rule> {
-    return this.#rules.values();
+  get rules(): readonly Rule[] {
+    return [...this.#rules.values()];
   }
 
   /** Before the list of one kind begins. */

@@ -25,7 +25,7 @@ export type KnownGateways = ReadonlyMap<string, Gateway>;
  * none of ours: what they carry leaves by another path.
  */
 export function discoverPaths(view: NetworkView, known: KnownGateways = new Map()): Path[] {
-  const routes = [...view.routes].filter(({ destination }) => destination === undefined);
+  const routes = view.routes.filter(({ destination }) => destination === undefined);
   const best = new Map<string, Address>();
   for (const address of view.addresses) {
     if (!address.global) continue;
@@ -90,9 +90,7 @@ function findGateway(
 ): Gateway | undefined {
   const { family, index } = address;
   const out = defaults.filter((route) => route.family === family && route.index === index);
-  const tables = [...view.rules]
-    .filter((rule) => rule.plain && rule.from === address.address)
-    .map(({ table }) => table);
+  const tables = view.rules.filter((rule) => rule.plain && rule.from === address.address).map(({ table }) => table);
   const inTables = (wanted: readonly number[]) =>
     out.filter(({ table }) => wanted.includes(table)).sort((a, b) => a.metric - b.metric)[0];
   const main = inTables([MAIN_TABLE]);

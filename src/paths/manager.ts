@@ -16,7 +16,7 @@ import { encodeRouteChange, encodeRuleChange } from '../wire/rtnetlink.ts';
 import type { SubflowProgress } from '../wire/subflow-dump.ts';
 import { discoverPaths, type Gateway } from './discover.ts';
 import { findUnjoined } from './joins.ts';
-import { ENDPOINT_ID_FIRST, ENDPOINT_ID_LAST, isOurEndpoint, isOurNumber } from './marks.ts';
+import { ENDPOINT_ID_FIRST, ENDPOINT_ID_LAST, isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
 import { type Path, pathKey } from './path.ts';
 import { ownerOfEndpoint, planRemoval, planSteps, type Step } from './plan.ts';
 import { SilentPath } from './silent-path.ts';
@@ -33,7 +33,7 @@ const RESYNC_MS = 30_000;
 /** Steps and the notifications that they cause settle in two rounds. */
 const ROUNDS_MAX = 6;
 /** Looks at the subflows: while bytes flow, and otherwise. */
-const BUSY_MS = 50;
+const BUSY_MS = 30;
 const IDLE_MS = 500;
 /** One look may take up to this share of the time. */
 const LOOK_SHARE = 0.05;
@@ -41,7 +41,7 @@ const LOOK_SHARE = 0.05;
 const QUIET_MS = 2_000;
 const QUIET_MS_MAX = 60_000;
 /** An answer takes no less. */
-const ANSWER_MS_MIN = 200;
+const ANSWER_MS_MIN = 150;
 /** Gateways remembered: paths that come and go. */
 const KNOWN_MAX = 256;
 
@@ -194,6 +194,8 @@ export class Manager implements Watcher {
         done = true;
       } catch (error) {
         this.#fail(step.kind, error);
+        // Somebody else was faster, or has been at work since we looked.
+        if (step.kind.endsWith('-endpoint')) this.#endpoints = this.#pm.endpoints();
       }
     }
     return done;
@@ -220,17 +222,25 @@ export class Manager implements Watcher {
         return;
       case 'delete-endpoint':
         this.#endpoints = this.#endpoints.filter(({ id }) => id !== step.endpoint.id);
-        return this.#pm.delete(step.endpoint);
+        this.#pm.delete(step.endpoint);
+        return this.#take({ kind: 'remove-rule', rule: noteOf(step.endpoint) });
       case 'add-endpoint': {
         const { path } = step;
-        const { address, index, gateway } = path;
-        if (gateway !== undefined) forgetUnresolved(socket, { family: familyOf(gateway), address: gateway, index });
+        const { address, index } = path;
+        this.#seekGateway(path);
         const endpoint: PmAddress = { address, index, flags: step.flags, port: 0, id: this.#freeId() };
+        // Noted first: should we die in between, the note is all that is left, and goes at the next start.
+        this.#take({ kind: 'add-rule', rule: noteOf(endpoint) });
         this.#pm.add(endpoint);
         this.#endpoints = [...this.#endpoints, endpoint];
         this.#joins.began(path, performance.now(), this.#stalls.rttMs(address));
       }
     }
+  }
+
+  #seekGateway({ gateway, index }: Path): void {
+    if (gateway === undefined) return;
+    forgetUnresolved(this.#watch.socket, { family: familyOf(gateway), address: gateway, index });
   }
 
   #freeId(): number {
@@ -267,8 +277,8 @@ export class Manager implements Watcher {
     for (const path of this.#paths) {
       if (!this.#joins.isDue(path, now)) continue;
       const unjoined = findUnjoined(path, this.#paths, subflows);
-      const endpoint = this.#endpoints.find((one) => isOurEndpoint(one) && one.address === path.address);
-      if (unjoined === undefined || endpoint === undefined) {
+      const endpoint = this.#endpoints.find((one) => one.address === path.address);
+      if (unjoined === undefined || endpoint === undefined || !isOurEndpoint(endpoint, this.#watch.network.rules)) {
         this.#joins.settled(path);
         continue;
       }
@@ -281,13 +291,15 @@ export class Manager implements Watcher {
 
   /** Puts an endpoint in again, so that connections join once more. */
   #begin(endpoint: PmAddress): void {
-    if (this.#apply([{ kind: 'delete-endpoint', endpoint }])) this.#settle();
+    if (!this.#apply([{ kind: 'delete-endpoint', endpoint }])) return;
+    this.#watch.read();
+    this.#settle();
   }
 
   #suspect({ address, remote, answerMs }: Suspicion, now: number): void {
     const path = this.#paths.find((one) => one.address === address && one.trouble === undefined);
     // Where others have the endpoint, there is nothing that we may do about it.
-    if (path === undefined || ownerOfEndpoint(path, this.#endpoints) === 'others') return;
+    if (path === undefined || ownerOfEndpoint(path, this.#endpoints, this.#watch.network.rules) === 'others') return;
     const key = pathKey(path);
     if (this.#silent.has(key) || now < (this.#quiet.get(key)?.until ?? 0)) return;
     const begunAt = now;
@@ -295,6 +307,7 @@ export class Manager implements Watcher {
       this.#loop,
       { from: address, to: remote, answerMs },
       {
+        onProbe: () => this.#seekGateway(path),
         onDead: () => this.#settle(),
         onAlive: (wasDead) => {
           this.#silent.delete(key);
@@ -329,7 +342,10 @@ export class Manager implements Watcher {
     const said = new Map<string, string>();
     for (const path of this.#paths) {
       const isDead = this.#silent.get(pathKey(path))?.isDead === true;
-      const others = ownerOfEndpoint(path, this.#endpoints) === 'others' ? '; its MPTCP endpoint is not ours' : '';
+      const others =
+        ownerOfEndpoint(path, this.#endpoints, this.#watch.network.rules) === 'others'
+          ? '; its MPTCP endpoint is not ours'
+          : '';
       const by = path.gateway === undefined ? '' : ` by ${path.gateway}`;
       const state = path.trouble ?? (isDead ? 'silent, nothing comes through' : `up${by}${others}`);
       said.set(pathKey(path), `${path.name} (${path.address}): ${state}`);

@@ -1,7 +1,8 @@
 // How what is ours is told from what others set up, also after a crash. Nothing without these marks is ever touched.
 
+import { familyOf } from '../wire/ip.ts';
 import type { PmAddress } from '../wire/mptcp-pm.ts';
-import type { Route, Rule } from '../wire/rtnetlink.ts';
+import type { Route, Rule, RuleChange } from '../wire/rtnetlink.ts';
 
 /** On our routes and rules: one of the numbers that include/uapi/linux/rtnetlink.h leaves to administrators. */
 export const OUR_PROTOCOL = 173;
@@ -12,9 +13,13 @@ export const NUMBER_FIRST = 17_300;
 export const NUMBERS = 64;
 
 /**
- * Endpoints carry no mark but their id. The kernel gives ids from 1 on to those who do not ask for one. A new one is used
- * each time: the REMOVE_ADDR of the old one may reach the peer after the join of the new, over a slower path.
+ * Endpoints carry no mark, and the kernel may give any id to others. So a rule notes each of ours: from its address to a
+ * table that says its id and holds no route, which sends the kernel on to the next rule.
  */
+const NOTE_PRIORITY = 17_400;
+const NOTE_TABLE_FIRST = 173_000;
+
+/** A new id is used each time: the REMOVE_ADDR of the old one may reach the peer after the join of the new. */
 export const ENDPOINT_ID_FIRST = 128;
 export const ENDPOINT_ID_LAST = 255;
 
@@ -30,6 +35,23 @@ export function isOurRoute(route: Route): boolean {
   return route.protocol === OUR_PROTOCOL && isOurNumber(route.table);
 }
 
-export function isOurEndpoint({ id, port, flags }: PmAddress): boolean {
-  return id >= ENDPOINT_ID_FIRST && port === 0 && flags.includes('subflow');
+/** The rule that notes an endpoint of ours. */
+export function noteOf({ address, id }: Pick<PmAddress, 'address' | 'id'>): RuleChange {
+  const table = NOTE_TABLE_FIRST + id;
+  return { family: familyOf(address), priority: NOTE_PRIORITY, table, protocol: OUR_PROTOCOL, from: address };
+}
+
+/** The endpoint that a rule notes; `undefined` when it is no note. */
+export function readNote(rule: Rule): Pick<PmAddress, 'address' | 'id'> | undefined {
+  const id = rule.table - NOTE_TABLE_FIRST;
+  const isNote = rule.protocol === OUR_PROTOCOL && rule.plain && rule.priority === NOTE_PRIORITY;
+  return isNote && rule.from !== undefined && id > 0 && id <= ENDPOINT_ID_LAST ? { address: rule.from, id } : undefined;
+}
+
+export function isOurEndpoint({ address, id }: PmAddress, rules: readonly Rule[]): boolean {
+  for (const rule of rules) {
+    const noted = readNote(rule);
+    if (noted !== undefined && noted.id === id && noted.address === address) return true;
+  }
+  return false;
 }

@@ -3,7 +3,17 @@
 import type { NetworkView } from '../netlink/network.ts';
 import type { EndpointFlag, PmAddress, PmLimits } from '../wire/mptcp-pm.ts';
 import { MAIN_TABLE, type Route, type RouteChange, type Rule, type RuleChange } from '../wire/rtnetlink.ts';
-import { isOurEndpoint, isOurNumber, isOurRoute, isOurRule, NUMBER_FIRST, NUMBERS, OUR_PROTOCOL } from './marks.ts';
+import {
+  isOurEndpoint,
+  isOurNumber,
+  isOurRoute,
+  isOurRule,
+  NUMBER_FIRST,
+  NUMBERS,
+  noteOf,
+  OUR_PROTOCOL,
+  readNote,
+} from './marks.ts';
 import { networkOf } from './network-of.ts';
 import { type Path, pathKey } from './path.ts';
 
@@ -33,17 +43,17 @@ export type Owner = 'ours' | 'others' | 'none';
 
 /** Who leads packets from the path's address to its own gateway. */
 export function ownerOfRouting(path: Path, { rules, routes }: NetworkView): Owner {
-  const leading = [...rules].filter(({ plain, from }) => plain && from === path.address);
+  const leading = rules.filter(({ plain, from }) => plain && from === path.address);
   const leads = ({ table }: Rule): boolean =>
-    [...routes].some((route) => route.table === table && route.destination === undefined && route.index === path.index);
+    routes.some((route) => route.table === table && route.destination === undefined && route.index === path.index);
   if (leading.some((rule) => !isOurRule(rule) && leads(rule))) return 'others';
   return leading.some((rule) => isOurRule(rule) && leads(rule)) ? 'ours' : 'none';
 }
 
-export function ownerOfEndpoint({ address }: Path, endpoints: readonly PmAddress[]): Owner {
+export function ownerOfEndpoint({ address }: Path, endpoints: readonly PmAddress[], rules: readonly Rule[]): Owner {
   const there = endpoints.filter((endpoint) => endpoint.address === address && !endpoint.flags.includes('implicit'));
   if (there.length === 0) return 'none';
-  return there.some((endpoint) => !isOurEndpoint(endpoint)) ? 'others' : 'ours';
+  return there.some((endpoint) => !isOurEndpoint(endpoint, rules)) ? 'others' : 'ours';
 }
 
 /**
@@ -57,32 +67,48 @@ export function planSteps(paths: readonly Path[], present: Present, isDead: (pat
   );
   const numbers = numberPaths(routed, view);
   const usable = paths.filter((path) => path.trouble === undefined && !isDead(path));
-  const wanted = usable.filter((path) => ownerOfEndpoint(path, endpoints) !== 'others');
+  const wanted = usable.filter((path) => ownerOfEndpoint(path, endpoints, view.rules) !== 'others');
   return [
-    ...goneEndpoints(wanted, endpoints),
+    ...goneEndpoints(wanted, endpoints, view),
+    ...staleNotes(endpoints, view),
     ...goneRules(numbers, view),
     ...routeSteps(routed, numbers, view),
     ...newRules(routed, numbers, view),
     ...limitSteps(usable.length, limits),
     ...wanted
-      .filter((path) => !endpoints.some((endpoint) => isOurEndpoint(endpoint) && isEndpointOf(path, endpoint)))
+      .filter((path) => !endpoints.some((endpoint) => isEndpointOf(path, endpoint)))
       .map((path): Step => ({ kind: 'add-endpoint', path, flags: ['subflow'] })),
   ];
 }
 
 /** Takes back everything that bears our marks. */
 export function planRemoval({ view, endpoints }: Pick<Present, 'view' | 'endpoints'>): Step[] {
-  return [...goneEndpoints([], endpoints), ...goneRules(new Map(), view), ...routeSteps([], new Map(), view)];
+  return [
+    ...goneEndpoints([], endpoints, view),
+    ...staleNotes(endpoints, view),
+    ...goneRules(new Map(), view),
+    ...routeSteps([], new Map(), view),
+  ];
 }
 
 function isEndpointOf(path: Path, { address, index }: PmAddress): boolean {
   return path.address === address && path.index === index;
 }
 
-function goneEndpoints(wanted: readonly Path[], endpoints: readonly PmAddress[]): Step[] {
+function goneEndpoints(wanted: readonly Path[], endpoints: readonly PmAddress[], { rules }: NetworkView): Step[] {
   return endpoints
-    .filter((endpoint) => isOurEndpoint(endpoint) && !wanted.some((path) => isEndpointOf(path, endpoint)))
+    .filter((endpoint) => isOurEndpoint(endpoint, rules) && !wanted.some((path) => isEndpointOf(path, endpoint)))
     .map((endpoint) => ({ kind: 'delete-endpoint', endpoint }));
+}
+
+/** What is left when the endpoint could not be added, or somebody else has removed it. */
+function staleNotes(endpoints: readonly PmAddress[], { rules }: NetworkView): Step[] {
+  return rules.flatMap((rule): Step[] => {
+    const noted = readNote(rule);
+    if (noted === undefined) return [];
+    if (endpoints.some(({ address, id }) => address === noted.address && id === noted.id)) return [];
+    return [{ kind: 'remove-rule', rule: noteOf(noted) }];
+  });
 }
 
 /** Each path's number: the one its rule has already, or a free one. Bounded by NUMBERS. */
@@ -109,7 +135,7 @@ function numberPaths(paths: readonly Path[], { rules }: NetworkView): Map<string
 }
 
 function newRules(paths: readonly Path[], numbers: ReadonlyMap<string, number>, { rules }: NetworkView): Step[] {
-  const there = [...rules].filter(isOurRule);
+  const there = rules.filter(isOurRule);
   return paths.flatMap((path): Step[] => {
     const number = numbers.get(pathKey(path));
     if (number === undefined || there.some(({ table, from }) => table === number && from === path.address)) return [];
@@ -124,7 +150,7 @@ function ruleOf(family: 4 | 6, number: number, from: string): RuleChange {
 
 function goneRules(numbers: ReadonlyMap<string, number>, { rules }: NetworkView): Step[] {
   const wanted = new Set([...numbers].map(([key, number]) => `${key.slice(key.indexOf(' ') + 1)} ${number}`));
-  return [...rules].filter(isOurRule).flatMap(({ family, table, from }): Step[] => {
+  return rules.filter(isOurRule).flatMap(({ family, table, from }): Step[] => {
     if (from === undefined || wanted.has(`${from} ${table}`)) return [];
     return [{ kind: 'remove-rule', rule: ruleOf(family, table, from) }];
   });
@@ -136,7 +162,7 @@ function routeSteps(paths: readonly Path[], numbers: ReadonlyMap<string, number>
     // Over an interface that is down the kernel takes no routes.
     return number === undefined || path.trouble === 'interface down' ? [] : routesOf(path, number, view);
   });
-  const there = [...view.routes].filter(isOurRoute);
+  const there = view.routes.filter(isOurRoute);
   const same = (a: RouteChange, b: Route): boolean => routeText(a) === routeText(b) && a.gateway === b.gateway;
   return [
     ...there
@@ -165,7 +191,7 @@ function routesOf(path: Path, table: number, { routes }: NetworkView): RouteChan
     made.push({ ...common, destination, prefix, index, gateway: undefined, source, metric: METRIC_OWN });
   }
   // An answer to a neighbour who came in by another interface must not go out by this path's gateway.
-  const neighbours = [...routes].filter(
+  const neighbours = routes.filter(
     (route) =>
       route.family === family &&
       route.table === MAIN_TABLE &&

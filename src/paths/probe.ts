@@ -11,8 +11,8 @@ import type { Endpoint } from '../wire/destination.ts';
 const ECONNREFUSED = 111;
 /** EPOLLOUT, EPOLLERR and EPOLLHUP of epoll_ctl(2). */
 const SETTLED = 0x4 | 0x8 | 0x10;
-/** The kernel sends the SYN again after a second; later answers find a newer probe under way. */
-const LIFE_MS = 2_500;
+/** No path is so slow; the kernel sends the SYN once more in that time. */
+const LIFE_MS = 1_500;
 
 export interface ProbeOwner {
   onAnswer(): void;

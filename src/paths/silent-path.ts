@@ -7,21 +7,25 @@ import type { Endpoint } from '../wire/destination.ts';
 import { Probe, type ProbeOwner } from './probe.ts';
 
 export interface SilentPathOwner {
+  /** A probe is about to leave. */
+  onProbe(): void;
   /** Nothing has come through: the path is dead until `onAlive`. */
   onDead(): void;
   /** An answer came; `wasDead` as told before. The path is not watched any more. */
   onAlive(wasDead: boolean): void;
 }
 
-/** Unanswered in a row, before a path counts as dead. */
+/** Unanswered, before a path counts as dead: one may be lost by chance. */
 const PROBES_UNTIL_DEAD = 2;
-/** Between probes of a dead path: at first often, for a path that is gone for seconds returns in seconds. */
-const EARLY_MS = 200;
-const EARLY_LASTS_MS = 60_000;
-const GROWTH = 1.3;
-const LATE_MS_MAX = 10_000;
+/**
+ * Between probes of a dead path: a share of the time that it has been silent, so that its return is noticed after two
+ * per cent of its absence, and a path that is gone for hours costs next to nothing.
+ */
+const INTERVAL_SHARE = 0.02;
+const INTERVAL_MS_MIN = 100;
+const INTERVAL_MS_MAX = 10_000;
 const JITTER = 0.1;
-/** Bounded so: the intervals grow, and a probe lives for 2.5 s. */
+/** Under way at once: a probe lives for 1.5 s. */
 const PROBES_MAX = 16;
 
 export class SilentPath implements Timed, ProbeOwner {
@@ -37,7 +41,6 @@ export class SilentPath implements Timed, ProbeOwner {
   #probes: Probe[] = [];
   #sent = 0;
   #isDead = false;
-  #intervalMs = EARLY_MS;
 
   constructor(
     loop: EventLoop,
@@ -67,10 +70,12 @@ export class SilentPath implements Timed, ProbeOwner {
     }
     this.#probes = this.#probes.filter((probe) => !probe.isOver);
     if (this.#probes.length < PROBES_MAX) {
+      this.#owner.onProbe();
       this.#probes.push(new Probe(this.#loop, this.#from, this.#to, this));
       this.#sent++;
     }
-    this.#loop.arm(this.#timer, now + (this.#isDead ? this.#nextMs(now) : this.#answerMs));
+    // Both probes of the beginning have their answer within the time of one.
+    this.#loop.arm(this.#timer, now + (this.#isDead ? this.#nextMs(now) : this.#answerMs / PROBES_UNTIL_DEAD));
   }
 
   onAnswer(): void {
@@ -85,7 +90,8 @@ export class SilentPath implements Timed, ProbeOwner {
   }
 
   #nextMs(now: number): number {
-    if (now - this.#since > EARLY_LASTS_MS) this.#intervalMs = Math.min(this.#intervalMs * GROWTH, LATE_MS_MAX);
-    return this.#intervalMs * (1 + JITTER * (2 * this.#random() - 1));
+    const share = (now - this.#since) * INTERVAL_SHARE;
+    const jitter = 1 + JITTER * (2 * this.#random() - 1);
+    return Math.min(Math.max(INTERVAL_MS_MIN, share), INTERVAL_MS_MAX) * jitter;
   }
 }

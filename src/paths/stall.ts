@@ -21,11 +21,14 @@ interface Track {
 }
 
 /** Silence below this is ordinary. */
-const SILENCE_MS_MIN = 200;
+const SILENCE_MS_MIN = 150;
 const SILENCE_MS_MAX = 3_000;
 /** What counts as busy, and as the others going on. */
 const BUSY_BYTES_PER_S = 16_384;
 const ELSEWHERE_BYTES = 16_384;
+/** At the earlier rate so many segments would have come: fewer may be missing by chance. */
+const SEGMENTS_MISSED = 8;
+const SEGMENT_BYTES = 1_400;
 const ADDRESSES_MAX = 256;
 /** Weight of the newest rate. */
 const SMOOTHING = 0.3;
@@ -69,7 +72,8 @@ export class StallDetector {
     const suspicions = new Map<string, Suspicion>();
     for (const track of this.#tracks.values()) {
       const { local, remote } = track.sample;
-      track.elsewhere += elsewhereOf(track.sample, moved);
+      // What came along with our own last bytes says nothing yet.
+      if (track.progressAt !== now) track.elsewhere += elsewhereOf(track.sample, moved);
       const answerMs = answerTime(track.sample);
       if (isSilent(track, now, answerMs)) suspicions.set(local.address, { address: local.address, remote, answerMs });
     }
@@ -107,5 +111,6 @@ function isSilent({ sample, rate, progressAt, elsewhere }: Track, now: number, a
   // We wait for acknowledgements, and have sent again.
   if (sample.unacked > 0 && sample.timeouts > 0 && sample.lastAckMs >= answerMs) return true;
   // The peer sent over this path, and goes on sending over the others only.
-  return rate >= BUSY_BYTES_PER_S && elsewhere >= ELSEWHERE_BYTES;
+  const missed = (rate * (now - progressAt)) / 1_000 / SEGMENT_BYTES;
+  return rate >= BUSY_BYTES_PER_S && missed >= SEGMENTS_MISSED && elsewhere >= ELSEWHERE_BYTES;
 }

@@ -4,7 +4,7 @@ import { NetworkWatch } from '../netlink/network-watch.ts';
 import { PathManager } from '../netlink/path-manager.ts';
 import type { PmAddress, PmLimits } from '../wire/mptcp-pm.ts';
 import { discoverPaths } from './discover.ts';
-import { isOurNumber } from './marks.ts';
+import { isOurNumber, readNote } from './marks.ts';
 import type { Path } from './path.ts';
 import { type Owner, ownerOfEndpoint, ownerOfRouting } from './plan.ts';
 
@@ -42,8 +42,8 @@ export function surveyPaths(namespace?: string): Survey {
   const interfaces = new Set(found.map(({ index }) => index)).size;
   const paths = found.map((path): PathSurvey => {
     const routing = ownerOfRouting(path, view);
-    const rule = [...view.rules].find(({ plain, from }) => plain && from === path.address);
-    const endpoint = ownerOfEndpoint(path, endpoints);
+    const rule = view.rules.find((one) => one.plain && one.from === path.address && readNote(one) === undefined);
+    const endpoint = ownerOfEndpoint(path, endpoints, view.rules);
     const flags = endpoints.find(({ address }) => address === path.address)?.flags ?? [];
     const missing: string[] = path.trouble === undefined ? [] : [path.trouble];
     if (interfaces > 1 && routing === 'none') missing.push('no source rule: its packets leave by the first path');
