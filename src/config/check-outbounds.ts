@@ -54,7 +54,7 @@ function checkVia(map: RawMap, path: FaultPath, byName: ReadonlyMap<string, RawM
     return [{ path: [...path, 'via'], message: 'no outbound has this name', hint: suggest(via, known) }];
   }
   // Bounded by the number of outbounds: the walk ends where it has been before.
-  const chain = [String(name)];
+  const chain = [typeof name === 'string' ? name : ''];
   for (let next: unknown = via; typeof next === 'string'; next = byName.get(next)?.via) {
     const begin = chain.indexOf(next);
     chain.push(next);

@@ -19,6 +19,7 @@ export function checkTogether(raw: unknown): Finding[] {
     ...checkRules(file),
     ...checkDashboard(file),
     ...checkLog(file),
+    ...checkPaths(file),
   ];
 }
 
@@ -40,6 +41,15 @@ function checkLog({ log }: RawMap): Finding[] {
   return ['retention', 'spool', 'gateway']
     .filter((key) => key in log)
     .map((key) => ({ path: ['log', key], message, hint, atKey: true }));
+}
+
+/** Another account may not administer the network, and the paths change for as long as the proxy runs. */
+function checkPaths({ paths, user }: RawMap): Finding[] {
+  if (typeof paths !== 'object' || paths === null || user === undefined) return [];
+  if (!('manage' in paths) || paths.manage !== true) return [];
+  const message = 'cannot go with `user`, which gives up the right to administer the network';
+  const hint = 'leave `user` out and start as that account with CAP_NET_ADMIN, as packaging/anabranch.service does';
+  return [{ path: ['paths', 'manage'], message, hint }];
 }
 
 function checkRules(file: RawMap): Finding[] {

@@ -13,6 +13,7 @@ export interface Config {
   readonly dashboard: DashboardConfig | undefined;
   /** Account to change to once everything is opened; only when started as root. */
   readonly user: string | undefined;
+  readonly paths: PathsConfig;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly inbounds: readonly InboundConfig[];
@@ -51,6 +52,11 @@ export type LogDatabase =
 export interface DashboardConfig extends ListenAddress {
   /** What every visitor must bring; a secret. Needed beyond loopback. */
   readonly token: string | undefined;
+}
+
+export interface PathsConfig {
+  /** Set up routing and MPTCP endpoints for every path, and keep them so; needs CAP_NET_ADMIN. */
+  readonly manage: boolean;
 }
 
 export interface Limits {

@@ -66,6 +66,7 @@ export function fillConfig(values: FileValues, defaults: ConfigDefaults): Config
     admin: 'admin' in values ? values.admin : defaults.admin,
     dashboard: fillDashboard(values, defaults),
     user: values.user,
+    paths: { manage: values.paths?.manage ?? false },
     limits: { connections, connectionsPerSource: values.limits?.connectionsPerSource ?? connections },
     timeouts: { ...TIMEOUTS, ...withoutUndefined(values.timeouts ?? {}) },
     inbounds: inbounds.map((inbound, index) => fillInbound(inbound, names[index] as string)),

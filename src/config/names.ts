@@ -22,7 +22,8 @@ export function inboundNames(inbounds: readonly RawMap[]): string[] {
   const next = new Map<string, number>();
   return inbounds.map(({ name, type }) => {
     if (typeof name === 'string') return name;
-    const base = String(type);
+    // A faulty type may be anything, also a map whose text cannot be had.
+    const base = typeof type === 'string' ? type : 'inbound';
     for (let number = next.get(base) ?? 1; ; number++) {
       const made = number === 1 ? base : `${base}-${number}`;
       if (taken.has(made)) continue;

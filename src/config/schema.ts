@@ -263,6 +263,16 @@ const limits = section(
   'limits',
 );
 
+const paths = section(
+  {
+    manage: flag({
+      description: 'Set up source routing and MPTCP endpoints for every path, and keep them so; needs CAP_NET_ADMIN.',
+      default: false,
+    }).optional(),
+  },
+  'the paths',
+);
+
 const timeouts = section(
   {
     handshake: duration(10, "From accept to the end of the client's request.", '10s').optional(),
@@ -329,6 +339,7 @@ export const fileSchema = section(
     user: matching(/^[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?$/, 'the name of an account of this machine', {
       description: 'Account to change to once everything is opened, when started as root.',
     }).optional(),
+    paths: paths.optional(),
     limits: limits.optional(),
     timeouts: timeouts.optional(),
     inbounds: list(inbound, 'inbounds', INBOUNDS_MAX)

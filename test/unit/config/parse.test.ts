@@ -357,3 +357,13 @@ test('is bounded: length, depth, aliases, number of faults', () => {
   assert.equal(many.length, 201);
   assert.equal(many.at(-1), 'f: there are 800 more faults — mend these first');
 });
+
+test('a map in the place of a name or type is a fault like any other', () => {
+  for (const text of [
+    'inbounds: [{ type: { toString: }, listen: "127.0.0.1:1" }]',
+    'outbounds: [{ name: { toString: }, type: socks, server: "a:1", via: b }, { name: b, type: socks, server: "c:1" }]',
+  ]) {
+    const parsed = parseConfig(text, OPTIONS);
+    assert.ok('faults' in parsed && parsed.faults.length > 0, text);
+  }
+});
