@@ -4,6 +4,7 @@ import type { Config, DashboardConfig } from '../config/config.ts';
 import { createMetrics } from '../dashboard/metrics.ts';
 import { type Dashboard, openDashboard } from '../dashboard/server.ts';
 import { raiseOpenFiles } from '../dataplane/open-files.ts';
+import type { FlowLog } from '../flowlog/flow-log.ts';
 import { JsonLinesSink } from '../flowlog/json-lines.ts';
 import { type Admin, AdminSocketError, openAdmin } from '../proxy/admin.ts';
 import type { FlowSink } from '../proxy/flow-record.ts';
@@ -17,6 +18,8 @@ import { createDashboardSource } from './dashboard-source.ts';
 import { dropRoot } from './drop-root.ts';
 import { createLogger } from './logger.ts';
 import { createNotifier, type Notifier } from './notifier.ts';
+import { startPathManagement } from './path-management.ts';
+import type { PathRecorder } from './path-recorder.ts';
 import { VERSION } from './version.ts';
 
 /** A data-plane thread that has not gone round for so long hangs. */
@@ -45,15 +48,24 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const dashboard = await openDashboardFor(config, service, log);
   const admin = await openAdminFor(config, service, reload, log);
   if (config.user !== undefined) dropRoot(config.user, log);
+  const recorder = sink.database === undefined ? undefined : await recordPaths(service, sink.database);
+  const paths = await startPathManagement(config, log);
   notifier.say('READY=1');
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
   const exitCode = await ended;
+  await paths?.close();
+  recorder?.stop();
   notifier.close();
   admin?.close();
   dashboard?.close();
   // Whatever is left (a crashed thread's siblings) must not keep the process.
   setTimeout(() => process.exit(exitCode), 1_000).unref();
   return exitCode;
+}
+
+async function recordPaths(service: ProxyService, database: FlowLog): Promise<PathRecorder> {
+  const { startPathRecorder } = await import('./path-recorder.ts');
+  return startPathRecorder(service, database);
 }
 
 function logListening(inbounds: ProxyService['inbounds'], log: Log): void {
@@ -63,11 +75,19 @@ function logListening(inbounds: ProxyService['inbounds'], log: Log): void {
   }
 }
 
-async function openSink(config: Config, log: Log): Promise<FlowSink & { reopen?: () => Promise<void> }> {
+interface ProcessSink extends FlowSink {
+  /** Opens a file anew, as after a log rotation. */
+  reopen?(): Promise<void>;
+  /** Set when the records go to a database, which takes the paths' figures too. */
+  readonly database?: FlowLog;
+}
+
+async function openSink(config: Config, log: Log): Promise<ProcessSink> {
   if (config.log.kind === 'off') return { write() {}, close: () => Promise.resolve() };
   if (config.log.kind === 'database') {
     const { openDatabaseLog } = await import('./flow-sink.ts');
-    return openDatabaseLog(config.log, config.user, log);
+    const database = await openDatabaseLog(config.log, config.user, log);
+    return { write: (records) => database.write(records), close: () => database.close(), database };
   }
   const path = config.log.kind === 'file' ? config.log.path : undefined;
   const onTrouble = (message: string, dropped: number) => log.warn('flow-log', message, { dropped });

@@ -8,9 +8,9 @@ const KERNEL_MIN = [5, 6];
 const KERNEL_INFO = [5, 16];
 const KERNEL_FULL_INFO = [6, 5];
 const DESCRIPTORS_MIN = 65_536;
-/** The product of 400 Mbit/s and 80 ms. */
 /** Half of the receive buffer that MPTCP sockets want: the kernel doubles what is asked for. */
 const RMEM_MAX_MIN = 4_194_304;
+/** The product of 400 Mbit/s and 80 ms. */
 const BUFFER_BYTES_MIN = 4 * 1024 * 1024;
 /** The kernel's default: 64 MiB of pipes for one user. */
 const PIPE_PAGES_MIN = 16_384;

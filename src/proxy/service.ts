@@ -31,7 +31,7 @@ export interface ServiceOptions {
 /** How often the machine's own addresses are looked up. */
 const OWN_ADDRESSES_MS = 5_000;
 /** What holds for the life of the process. */
-const FIXED_KEYS = ['workers', 'log', 'admin', 'user', 'dashboard'] as const;
+const FIXED_KEYS = ['workers', 'log', 'admin', 'user', 'dashboard', 'paths'] as const;
 /** How often a drain looks whether plain-HTTP clients are done. */
 const DRAIN_LOOK_MS = 20;
 /** How long a thread may take to list its flows. */
@@ -114,8 +114,8 @@ export class ProxyService {
     const changed = (key: keyof Config) => JSON.stringify(config[key]) !== JSON.stringify(before[key]);
     const fixed: string[] = FIXED_KEYS.filter(changed);
     if (config.timeouts.resolve !== before.timeouts.resolve) fixed.push('timeouts.resolve');
-    const { workers, log, admin, user, dashboard } = before;
-    const next = { ...config, workers, log, admin, user, dashboard };
+    const { workers, log, admin, user, dashboard, paths } = before;
+    const next = { ...config, workers, log, admin, user, dashboard, paths };
     this.#apply(next, this.#listeners.change(next));
     return fixed;
   }

@@ -9,7 +9,7 @@ const DESTINATION = 'a host and a port: gw.example.net:1080, 198.51.100.7:443, "
 const LISTEN = 'an address and a port: 127.0.0.1:1080, "[::1]:1080", 0.0.0.0:1080';
 const NETWORK = 'a network in CIDR notation: 192.0.2.0/24, "2001:db8::/32", or a single address';
 const QUOTES = 'put text that begins with one of [ ] { } * & ! | > % @ ` or holds ": " or " #" into quotes';
-const TOP = 'workers, log, admin, dashboard, dashboardToken, user, limits, timeouts, inbounds, outbounds, rules';
+const TOP = 'workers, log, admin, dashboard, dashboardToken, user, paths, limits, timeouts, inbounds, outbounds, rules';
 
 function faultsOf(text: string): string[] {
   const parsed = parseConfig(text, { fileName: 'f', defaults: { workers: 1, admin: undefined } });

@@ -47,6 +47,7 @@ test('an empty file is a proxy for this machine', () => {
     admin: '/run/a.sock',
     dashboard: undefined,
     user: undefined,
+    paths: { manage: false },
     limits: { connections: 8192, connectionsPerSource: 8192 },
     timeouts: {
       handshake: 10_000,
@@ -99,6 +100,7 @@ rules:
     admin: undefined,
     dashboard: { address: '127.0.0.1', port: 1234, token: 'a-token-hard-to-guess' },
     user: 'nobody',
+    paths: { manage: false },
     limits: { connections: 100, connectionsPerSource: 10 },
     timeouts: {
       handshake: 500,

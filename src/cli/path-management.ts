@@ -1,0 +1,22 @@
+// `paths.manage` of the configuration: the path manager beside the proxy. What it cannot do it says, and the proxy runs
+// on.
+
+import type { Config } from '../config/config.ts';
+import type { ManagedPaths } from '../paths/managed-paths.ts';
+import type { Log } from '../proxy/log.ts';
+
+/** Resolves once the paths are set up; to `undefined` when they are not to be managed, or cannot be. */
+export async function startPathManagement(config: Config, log: Log): Promise<ManagedPaths | undefined> {
+  if (!config.paths.manage) return undefined;
+  const { managePaths, PathsError } = await import('../paths/managed-paths.ts');
+  try {
+    return await managePaths({
+      say: (level, code, message) => log[level](code, message),
+      onCrash: ({ message }) => log.error('paths', `the path manager failed, and paths stay as they are: ${message}`),
+    });
+  } catch (error) {
+    if (!(error instanceof PathsError)) throw error;
+    log.warn('paths', `the paths are not managed: ${error.message}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+// Writes into the flow log what each path carries, once a second, and when a path comes or goes.
+
+import { readPaths } from '../dashboard/interfaces.ts';
+import type { PathReading } from '../dashboard/source.ts';
+import type { FlowLog } from '../flowlog/flow-log.ts';
+import { PathMeter } from '../proxy/path-meter.ts';
+import type { ProxyService } from '../proxy/service.ts';
+
+const SECOND_MS = 1_000;
+/** Flows looked at: with more of them the figures are those of a part. */
+const FLOWS_MOST = 2_000;
+
+export interface PathRecorder {
+  stop(): void;
+}
+
+export function startPathRecorder(service: ProxyService, log: FlowLog): PathRecorder {
+  const meter = new PathMeter();
+  let states = new Map<string, PathReading['state']>();
+  let busy = false;
+  const record = async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      const at = Date.now();
+      const [paths, flows] = await Promise.all([readPaths(), service.flows(FLOWS_MOST)]);
+      const names = new Map(
+        paths.flatMap(({ name, addresses }) => addresses.map((address) => [address, name] as const)),
+      );
+      const samples = meter.measure(flows, (address) => names.get(address)).map((second) => ({ at, ...second }));
+      if (samples.length > 0) log.writeSamples(samples);
+      const events = paths
+        .filter(({ name, state }) => states.size > 0 && states.get(name) !== state)
+        .map(({ name, state }) => eventOf(name, state, at));
+      if (events.length > 0) log.writeEvents(events);
+      states = new Map(paths.map(({ name, state }) => [name, state]));
+    } finally {
+      busy = false;
+    }
+  };
+  const timer = setInterval(() => void record(), SECOND_MS);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+function eventOf(path: string, state: PathReading['state'], at: number) {
+  const messages = { up: `${path} is up`, 'no-carrier': `${path} has lost its link`, down: `${path} is switched off` };
+  return { at, kind: state === 'up' ? 'path-up' : 'path-down', path, message: messages[state] };
+}
