@@ -4,7 +4,7 @@
 
 import type { EventLoop, Watcher } from '../dataplane/event-loop.ts';
 import { Timer } from '../dataplane/timers.ts';
-import { forgetUnresolved } from '../netlink/neighbours.ts';
+import { forgetNeighbour } from '../netlink/neighbours.ts';
 import { NetlinkError } from '../netlink/netlink-error.ts';
 import { NetworkWatch } from '../netlink/network-watch.ts';
 import type { Notifications } from '../netlink/notifications.ts';
@@ -227,7 +227,7 @@ export class Manager implements Watcher {
       case 'add-endpoint': {
         const { path } = step;
         const { address, index } = path;
-        this.#seekGateway(path);
+        this.#seekGateway(path, false);
         const endpoint: PmAddress = { address, index, flags: step.flags, port: 0, id: this.#freeId() };
         // Noted first: should we die in between, the note is all that is left, and goes at the next start.
         this.#take({ kind: 'add-rule', rule: noteOf(endpoint) });
@@ -238,9 +238,10 @@ export class Manager implements Watcher {
     }
   }
 
-  #seekGateway({ gateway, index }: Path): void {
+  #seekGateway({ gateway, index }: Path, evenResolved: boolean): void {
     if (gateway === undefined) return;
-    forgetUnresolved(this.#watch.socket, { family: familyOf(gateway), address: gateway, index });
+    const neighbour = { family: familyOf(gateway), address: gateway, index };
+    forgetNeighbour(this.#watch.socket, neighbour, evenResolved);
   }
 
   #freeId(): number {
@@ -307,7 +308,7 @@ export class Manager implements Watcher {
       this.#loop,
       { from: address, to: remote, answerMs },
       {
-        onProbe: () => this.#seekGateway(path),
+        onProbe: (isDead) => this.#seekGateway(path, isDead),
         onDead: () => this.#settle(),
         onAlive: (wasDead) => {
           this.#silent.delete(key);

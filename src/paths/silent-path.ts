@@ -8,7 +8,7 @@ import { Probe, type ProbeOwner } from './probe.ts';
 
 export interface SilentPathOwner {
   /** A probe is about to leave. */
-  onProbe(): void;
+  onProbe(isDead: boolean): void;
   /** Nothing has come through: the path is dead until `onAlive`. */
   onDead(): void;
   /** An answer came; `wasDead` as told before. The path is not watched any more. */
@@ -70,7 +70,7 @@ export class SilentPath implements Timed, ProbeOwner {
     }
     this.#probes = this.#probes.filter((probe) => !probe.isOver);
     if (this.#probes.length < PROBES_MAX) {
-      this.#owner.onProbe();
+      this.#owner.onProbe(this.#isDead);
       this.#probes.push(new Probe(this.#loop, this.#from, this.#to, this));
       this.#sent++;
     }

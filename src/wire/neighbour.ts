@@ -13,6 +13,9 @@ const NDMSG = 12;
 const NDA_DST = 1;
 const NUD_INCOMPLETE = 0x01;
 const NUD_FAILED = 0x20;
+const NUD_NOARP = 0x40;
+const NUD_PERMANENT = 0x80;
+const NTF_EXT_LEARNED = 0x10;
 
 export interface Neighbour {
   readonly family: 4 | 6;
@@ -31,9 +34,14 @@ export function encodeNeighbour(verb: 'get' | 'remove', neighbour: Neighbour, se
   return encodeNetlinkMessage({ type, flags, sequence }, [body, attribute(NDA_DST, ipBytes(address, family))]);
 }
 
-/** Whether the entry's link address is not known: it is being asked for, or nobody answered. Throws a ProtocolError. */
-export function isUnresolved(type: number, payload: Uint8Array): boolean {
-  if (type !== RTM_NEWNEIGH) return false;
+/** `fixed`: set by somebody, or needs no finding. `unresolved`: it is being asked for, or nobody answered. */
+export type NeighbourState = 'fixed' | 'unresolved' | 'resolved';
+
+/** `undefined` for a message of another kind. Throws a ProtocolError. */
+export function parseNeighbourState(type: number, payload: Uint8Array): NeighbourState | undefined {
+  if (type !== RTM_NEWNEIGH) return undefined;
   if (payload.length < NDMSG) throw new ProtocolError('malformed', 'rtnetlink: a message shorter than ndmsg');
-  return (viewOf(payload).getUint16(8, true) & (NUD_INCOMPLETE | NUD_FAILED)) !== 0;
+  const state = viewOf(payload).getUint16(8, true);
+  if ((state & (NUD_NOARP | NUD_PERMANENT)) !== 0 || ((payload[10] as number) & NTF_EXT_LEARNED) !== 0) return 'fixed';
+  return (state & (NUD_INCOMPLETE | NUD_FAILED)) !== 0 ? 'unresolved' : 'resolved';
 }
