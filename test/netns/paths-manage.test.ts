@@ -202,6 +202,30 @@ describe('set-up', { skip, timeout: 120_000 }, () => {
     assert.match(await state(), new RegExp(`${wifi} id \\d+ subflow dev wifi`));
   });
 
+  test('beside the proxy, when its configuration says so', async () => {
+    const before = await state();
+    const config = join(folder, 'managing.yaml');
+    writeFileSync(config, JSON.stringify({ workers: 1, admin: 'off', dashboard: 'off', paths: { manage: true } }));
+    const proxy = client.spawn([process.execPath, MAIN, 'run', config]);
+    await said(proxy, '"code":"listening"');
+    await eventually(
+      async () => (await survey()).paths.every(({ endpoint }) => endpoint === 'ours'),
+      () => 'endpoints',
+    );
+    proxy.kill();
+    assert.equal((await proxy.exited).status, 0);
+    assert.equal(await state(), before);
+    // Without the right it says so, and runs on.
+    const command = `exec '${process.execPath}' '${MAIN}' run '${config}'`;
+    const bare = client.spawn(['capsh', '--drop=cap_net_admin', '--', '-c', command]);
+    await said(bare, 'the paths are not managed');
+    bare.kill();
+    const { status, stderr } = await bare.exited;
+    assert.equal(status, 0);
+    assert.match(stderr, /CAP_NET_ADMIN/);
+    assert.equal(await state(), before);
+  });
+
   test('without the right to administer the network it says so', async () => {
     const command = `'${process.execPath}' '${MAIN}' paths manage`;
     const { status, stderr } = await client.exec(['capsh', '--drop=cap_net_admin', '--', '-c', command], {
