@@ -75,7 +75,7 @@ body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 s
 main { max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 4rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 header p, figcaption { color: var(--faint); margin: .25rem 0 0; overflow-wrap: anywhere; }
-.tiles { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.5rem 0; padding: 0; }
+.tiles { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .75rem; margin: 1.5rem 0; padding: 0; }
 .tiles li, figure, .table { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; }
 .tiles li { padding: .75rem 1rem; color: var(--faint); }
 .tiles strong { display: block; color: var(--ink); font-size: 1.5rem; line-height: 1.3; font-variant-numeric: tabular-nums; }

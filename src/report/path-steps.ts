@@ -1,10 +1,17 @@
-// What paths carried over time, added up as flows come by in any order: the step doubles when the span outgrows it.
+// What paths carried over time, added up as flows come by in any order: the step grows when the span outgrows it.
 
 import { OTHERS, PATHS_MAX, type PathPoint, STEPS_MAX } from './report.ts';
 
 /** Paths counted one by one; what comes later is among the others. */
 const PATHS_COUNTED_MAX = 256;
 const STEP_MS_MIN = 1_000;
+/** By how much a step grows: 1, 2, 10, 30 s, 1, 5, 10, 30 min, 1, 2, 6, 12 h, 1 d, and twice that from then on. */
+const GROWTH: Readonly<Record<number, number>> = Object.fromEntries(
+  [1, 2, 10, 30, 60, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400].map((step, i, all) => [
+    step * 1_000,
+    (all[i + 1] ?? step * 2) / step,
+  ]),
+);
 
 interface Step {
   bytes: number;
@@ -68,7 +75,7 @@ export class PathSteps {
     this.#first = Math.min(this.#first, fromMs);
     this.#last = Math.max(this.#last, toMs + 1);
     const before = this.#stepMs;
-    while ((this.#last - this.#first) / this.#stepMs > STEPS_MAX - 2) this.#stepMs *= 2;
+    while ((this.#last - this.#first) / this.#stepMs > STEPS_MAX - 2) this.#stepMs *= GROWTH[this.#stepMs] ?? 2;
     if (this.#stepMs === before) return;
     const factor = this.#stepMs / before;
     for (const [path, steps] of this.#paths) {

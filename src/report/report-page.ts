@@ -41,7 +41,7 @@ function tilesOfReport({ flows, bytesUp, bytesDown, working, survived, clientSid
     { figure: formatCount(survived.silent), text: `went on after a silence of ${formatDuration(SILENCE_MS)} or more` },
     {
       figure: formatCount(Math.max(fallbacks(clientSide), fallbacks(serverSide))),
-      text: 'fell back to TCP on one side or had to use it',
+      text: 'wanted MPTCP and had to go over TCP',
     },
   ];
 }
@@ -52,7 +52,7 @@ function mptcpTable({ clientSide, serverSide, flows }: Report): Html {
       .filter((share) => share.name !== undefined)
       .map((share) => [
         name,
-        isFallback(share.name) ? `TCP: ${mptcpWords(share.name)}` : mptcpWords(share.name),
+        mptcpWords(share.name),
         formatCount(share.flows),
         formatPercent(share.flows, flows),
         formatBytes(share.bytes),

@@ -12,7 +12,7 @@ import {
 import type { FlowDetail } from './flow-detail.ts';
 import { countOf, type Histogram, quantileOf } from './histogram.ts';
 import { bytesOf, type PathPoint, type Report, type ReportFlow, type Share, SILENCE_MS } from './report.ts';
-import { isFallback, mptcpWords } from './words.ts';
+import { mptcpWords } from './words.ts';
 
 const NAME_LENGTH_MAX = 44;
 
@@ -67,7 +67,7 @@ function mptcpLines({ clientSide, serverSide, flows }: Report): string[] {
       .filter((share) => share.name !== undefined)
       .map((share) => [
         name,
-        isFallback(share.name) ? `TCP: ${mptcpWords(share.name)}` : mptcpWords(share.name),
+        mptcpWords(share.name),
         formatCount(share.flows),
         formatPercent(share.flows, flows),
         formatBytes(share.bytes),

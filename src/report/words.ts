@@ -6,10 +6,10 @@ import { printable } from './figures.ts';
 const MPTCP: Readonly<Record<string, string>> = {
   mptcp: 'MPTCP',
   'not-asked': 'TCP, as configured',
-  'no-kernel-support': 'kernel without MPTCP',
-  'client-without-mptcp': 'the client did not ask for MPTCP',
-  'peer-without-mptcp': 'the server, or something on the way, does not speak MPTCP',
-  'fell-back': 'MPTCP was agreed on and given up later',
+  'no-kernel-support': 'TCP: this kernel has no MPTCP',
+  'client-without-mptcp': 'TCP: the client did not ask for MPTCP',
+  'peer-without-mptcp': 'TCP: the server, or something on the way, does not speak MPTCP',
+  'fell-back': 'TCP: MPTCP was agreed on and given up later',
 };
 
 export function mptcpWords(state: string | undefined): string {
@@ -17,7 +17,7 @@ export function mptcpWords(state: string | undefined): string {
   return Object.hasOwn(MPTCP, state) ? (MPTCP[state] as string) : printable(state, 40);
 }
 
-/** Neither MPTCP nor meant to be TCP. */
+/** MPTCP was wanted here, and was not to be had; that a client does not ask for it is no one's failure. */
 export function isFallback(state: string | undefined): boolean {
-  return state !== undefined && state !== 'mptcp' && state !== 'not-asked';
+  return state === 'peer-without-mptcp' || state === 'fell-back' || state === 'no-kernel-support';
 }

@@ -45,14 +45,18 @@ export function bytesAxis(title: string, from: number, to: number) {
   };
 }
 
+/** Bars end at this share of the height: above them is room for labels. */
+const BARS_HEIGHT = 0.78;
+
 /** From 0, and yet one flow shows beside a million. */
 export function countAxis(title: string, most: number) {
+  const top = (1 + Math.max(1, most)) ** (1 / BARS_HEIGHT) - 1;
   const values = [
     0,
     ...Array.from({ length: 10 }, (_, i) => 10 ** i).filter((count) => count <= Math.max(10, most * 1.5)),
   ];
   return {
-    scale: { type: 'symlog' as const, constant: 1, domain: [0, Math.max(2, most * 1.3)], nice: false },
+    scale: { type: 'symlog' as const, constant: 1, domain: [0, top], nice: false },
     axis: { title, values, format: ',d' },
   };
 }

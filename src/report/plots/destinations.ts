@@ -6,6 +6,8 @@ import type { Report } from '../report.ts';
 import { type Plot, WIDTH } from './plot.ts';
 
 const ROW = 24;
+/** Of the font at its size here, the wide letters among them. */
+const LETTER_WIDTH = 7;
 
 export function destinationsPlot({ destinations, bytesUp, bytesDown }: Report): Plot | undefined {
   const all = bytesUp + bytesDown;
@@ -20,6 +22,7 @@ export function destinationsPlot({ destinations, bytesUp, bytesDown }: Report): 
   const most = rows[0]?.bytes;
   if (most === undefined) return undefined;
   const title = 'Volume by destination';
+  const namesWidth = 16 + Math.max(...rows.map(({ name }) => name.length)) * LETTER_WIDTH;
   // The rank is the key: two long names may look the same once shortened.
   const y = { field: 'rank', type: 'ordinal' as const };
   return {
@@ -41,7 +44,17 @@ export function destinationsPlot({ destinations, bytesUp, bytesDown }: Report): 
               scale: { domain: [0, most * 1.3], nice: false },
               axis: { title: null, labels: false, ticks: false, domain: false, grid: false },
             },
-            y: { ...y, axis: { title: null, labels: false, ticks: false, domain: false, minExtent: 250 } },
+            y: {
+              ...y,
+              axis: {
+                title: null,
+                labels: false,
+                ticks: false,
+                domain: false,
+                minExtent: namesWidth,
+                maxExtent: namesWidth,
+              },
+            },
           },
         },
         {

@@ -9,6 +9,9 @@ import { countAxis, durationAxis } from './axes.ts';
 import { HEIGHT, type Plot, WIDTH } from './plot.ts';
 
 const BARS_PER_DECADE = 10;
+/** Where values are whole milliseconds and few of them, finer bars would leave gaps that mean nothing. */
+const BARS_PER_DECADE_COARSE = 5;
+const COARSE_BELOW_MS = 10;
 const LABELS = 3;
 
 export function durationsPlot({ durations, longest }: Report): Plot | undefined {
@@ -48,7 +51,9 @@ interface Distribution {
 }
 
 function distribution({ name, title, axis, about, histogram, marked, short }: Distribution): Plot | undefined {
-  const bars = barsOf(histogram, BARS_PER_DECADE);
+  const fine = barsOf(histogram, BARS_PER_DECADE);
+  const isCoarse = (fine[0]?.from ?? 0) < COARSE_BELOW_MS;
+  const bars = isCoarse ? barsOf(histogram, BARS_PER_DECADE_COARSE) : fine;
   const first = bars[0];
   const last = bars.at(-1);
   if (first === undefined || last === undefined) return undefined;
@@ -56,12 +61,7 @@ function distribution({ name, title, axis, about, histogram, marked, short }: Di
   const longest = marked
     .filter(({ ms }) => ms >= 1)
     .map(({ flow, ms }) => ({ ms, destination: destinationOf(flow, 40) }));
-  const labels = longest.slice(0, LABELS).map(({ ms, destination }, rank) => ({
-    ms,
-    text: `${destination}, ${formatDuration(ms)}`,
-    // One below the other, away from the bars' axis.
-    y: 12 + rank * 15,
-  }));
+  const labels = longest.slice(0, LABELS).map(({ ms, destination }) => `${destination}, ${formatDuration(ms)}`);
   const left = histogram.get(ZERO_BIN) ?? 0;
   const x = durationAxis(axis, first.from, last.to);
   return {
@@ -77,23 +77,40 @@ function distribution({ name, title, axis, about, histogram, marked, short }: Di
           data: { values: bars.filter(({ flows }) => flows > 0) },
           mark: { type: 'bar', color: MAIN.light, binSpacing: 1 },
           encoding: {
-            x: { field: 'from', type: 'quantitative', ...x },
+            x: { field: 'from', type: 'quantitative', ...x, axis: { ...x.axis, grid: false } },
             x2: { field: 'to' },
-            y: { field: 'flows', type: 'quantitative', ...countAxis('flows', most) },
+            y: { field: 'flows', type: 'quantitative', stack: null, ...countAxis('flows', most) },
+            y2: { datum: 0 },
           },
         },
         {
           data: { values: longest },
-          mark: { type: 'point', shape: 'triangle-down', filled: true, size: 70, color: ALARM.light, yOffset: -5 },
-          encoding: { x: { field: 'ms', type: 'quantitative' }, y: { datum: 0 } },
+          mark: {
+            type: 'point',
+            shape: 'triangle-down',
+            filled: true,
+            opacity: 1,
+            size: 60,
+            color: ALARM.light,
+            y: -6,
+          },
+          encoding: { x: { field: 'ms', type: 'quantitative' } },
         },
-        {
-          data: { values: labels },
-          mark: { type: 'text', align: 'right', baseline: 'middle', fontSize: 11, color: ALARM.light, x: WIDTH - 4 },
-          encoding: { text: { field: 'text' }, y: { field: 'y', type: 'quantitative', scale: null, axis: null } },
-        },
+        // One below the other, in the room that the count axis leaves above the bars.
+        ...labels.map((text, rank) => ({
+          data: { values: [{ text }] },
+          mark: {
+            type: 'text' as const,
+            align: 'right' as const,
+            baseline: 'middle' as const,
+            fontSize: 11,
+            color: ALARM.light,
+            x: WIDTH - 2,
+            y: 10 + rank * 15,
+          },
+          encoding: { text: { field: 'text', type: 'nominal' as const } },
+        })),
       ],
-      resolve: { scale: { y: 'independent' } },
     },
   };
 }

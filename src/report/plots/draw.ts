@@ -51,6 +51,7 @@ const CONFIG = {
 /** Times in UTC, as everywhere in a report. */
 export async function drawSvg({ spec }: Plot): Promise<string> {
   const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
+  (vega as unknown as { textMetrics: TextMetrics }).textMetrics.width = textWidth;
   const { spec: runtime } = compile(
     { ...spec, config: { ...CONFIG, ...spec.config } } as Parameters<typeof compile>[0],
     {
@@ -64,6 +65,18 @@ export async function drawSvg({ spec }: Plot): Promise<string> {
   } finally {
     view.finalize();
   }
+}
+
+/** Vega measures texts with a canvas, and there is none here; its guess without one is far too wide. */
+interface TextMetrics {
+  width: (item: { readonly fontSize?: number }, text: unknown) => number;
+}
+
+/** Of a letter in DejaVu Sans, as a share of its size; digits have 0.64. */
+const LETTER_WIDTH = 0.64;
+
+function textWidth(item: { readonly fontSize?: number }, text: unknown): number {
+  return String(text ?? '').length * LETTER_WIDTH * (item.fontSize ?? 11);
 }
 
 /** At twice the size, for sharp screens and paper. */

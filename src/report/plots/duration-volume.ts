@@ -1,8 +1,8 @@
 // Duration against volume: many flows as dots that grow with their number, the longest and biggest one by one.
 
-import { ALARM, MAIN } from '../colours.ts';
+import { ALARM, MAIN, PAPER } from '../colours.ts';
 import { formatBytes, formatDuration } from '../figures.ts';
-import { ZERO_BIN } from '../histogram.ts';
+import { BINS_PER_DECADE, binOf, ZERO_BIN } from '../histogram.ts';
 import { bytesOf, CELLS_PER_DECADE, type Report, type ReportFlow } from '../report.ts';
 import { destinationOf } from '../text.ts';
 import { bytesAxis, durationAxis } from './axes.ts';
@@ -14,12 +14,20 @@ const LABELS = 3;
 const middle = (cell: number): number => 10 ** ((cell + 0.5) / CELLS_PER_DECADE);
 
 export function durationVolumePlot({ cells, longest, biggest, flows }: Report): Plot | undefined {
+  const notables = uniqueOf([...biggest, ...longest]);
+  const single = new Map<string, number>();
+  for (const flow of notables) {
+    const key = keyOf(cellOf(flow.durationMs), cellOf(bytesOf(flow)));
+    single.set(key, (single.get(key) ?? 0) + 1);
+  }
   const dots = cells
-    .filter(({ duration, volume }) => duration !== ZERO_BIN && volume !== ZERO_BIN)
+    // Those that are drawn one by one are not drawn twice.
+    .map((cell) => ({ ...cell, flows: cell.flows - (single.get(keyOf(cell.duration, cell.volume)) ?? 0) }))
+    .filter(({ duration, volume, flows: count }) => duration !== ZERO_BIN && volume !== ZERO_BIN && count > 0)
     .map(({ duration, volume, flows: count }) => ({ ms: middle(duration), bytes: middle(volume), flows: count }));
-  if (dots.length === 0) return undefined;
-  const shown = dots.reduce((sum, { flows: count }) => sum + count, 0);
-  const marked = notable([...biggest, ...longest]);
+  const marked = notables.map(markOf);
+  if (dots.length + marked.length === 0) return undefined;
+  const shown = dots.reduce((sum, { flows: count }) => sum + count, marked.length);
   const durations = [...dots, ...marked].map(({ ms }) => ms);
   const volumes = [...dots, ...marked].map(({ bytes }) => bytes);
   const x = durationAxis('duration', Math.min(...durations), Math.max(...durations));
@@ -28,14 +36,21 @@ export function durationVolumePlot({ cells, longest, biggest, flows }: Report): 
   const left = flows - shown;
   const half = Math.sqrt(x.scale.domain[0] * x.scale.domain[1]);
   const labels = labelsOf(biggest);
-  const text = (side: 'left' | 'right') => ({
-    data: { values: labels.filter(({ ms }) => ms > half === (side === 'right')) },
-    mark: { type: 'text' as const, align: side, dx: side === 'left' ? 9 : -9, fontSize: 11, color: ALARM.light },
-    encoding: {
+  const texts = (['left', 'right'] as const).flatMap((side) => {
+    const values = labels.filter(({ ms }) => ms > half === (side === 'right'));
+    const encoding = {
       x: { field: 'ms', type: 'quantitative' as const },
       y: { field: 'bytes', type: 'quantitative' as const },
       text: { field: 'text' },
-    },
+    };
+    const mark = { type: 'text' as const, align: side, dx: side === 'left' ? 10 : -10, dy: -10, fontSize: 11 };
+    const halo = { ...mark, color: PAPER.light, stroke: PAPER.light, strokeWidth: 4, strokeJoin: 'round' as const };
+    return values.length === 0
+      ? []
+      : [
+          { data: { values }, mark: halo, encoding },
+          { data: { values }, mark: { ...mark, color: ALARM.light }, encoding },
+        ];
   });
   return {
     name: 'duration-volume',
@@ -50,7 +65,7 @@ export function durationVolumePlot({ cells, longest, biggest, flows }: Report): 
       layer: [
         {
           data: { values: dots },
-          mark: { type: 'circle', color: MAIN.light, opacity: 0.75 },
+          mark: { type: 'circle', color: MAIN.light, opacity: 1 },
           encoding: {
             x: { field: 'ms', type: 'quantitative', ...x },
             y: { field: 'bytes', type: 'quantitative', ...y },
@@ -59,14 +74,14 @@ export function durationVolumePlot({ cells, longest, biggest, flows }: Report): 
               type: 'quantitative',
               scale: {
                 type: 'sqrt',
-                range: [6, 420],
+                range: [5, sizeMax(x.scale.domain, y.scale.domain)],
                 domain: [1, Math.max(2, ...dots.map(({ flows: count }) => count))],
               },
               legend: {
                 title: 'flows',
                 format: ',d',
                 symbolFillColor: MAIN.light,
-                symbolOpacity: 0.75,
+                symbolOpacity: 1,
                 tickCount: 4,
                 offset: 24,
               },
@@ -75,14 +90,21 @@ export function durationVolumePlot({ cells, longest, biggest, flows }: Report): 
         },
         {
           data: { values: marked },
-          mark: { type: 'point', shape: 'diamond', size: 75, color: ALARM.light, strokeWidth: 1.6 },
+          mark: { type: 'point', shape: 'diamond', size: 75, color: ALARM.light, opacity: 1, strokeWidth: 1.6 },
           encoding: { x: { field: 'ms', type: 'quantitative' }, y: { field: 'bytes', type: 'quantitative' } },
         },
-        text('left'),
-        text('right'),
+        ...texts,
       ],
     },
   };
+}
+
+/** Dots of neighbouring cells touch, but do not overlap. */
+function sizeMax(durations: readonly [number, number], volumes: readonly [number, number]): number {
+  const pitch = (length: number, [from, to]: readonly [number, number]) =>
+    length / (Math.log10(to / from) * CELLS_PER_DECADE);
+  const across = Math.min(24, pitch(WIDTH, durations), pitch(HEIGHT, volumes));
+  return (Math.PI / 4) * across ** 2;
 }
 
 interface Mark {
@@ -94,9 +116,17 @@ function markOf(flow: ReportFlow): Mark {
   return { ms: flow.durationMs, bytes: bytesOf(flow) };
 }
 
-function notable(flows: readonly ReportFlow[]): Mark[] {
-  const unique = new Map(flows.map((flow) => [flow.id, markOf(flow)]));
-  return [...unique.values()].filter(({ ms, bytes }) => ms >= 1 && bytes >= 1);
+function uniqueOf(flows: readonly ReportFlow[]): ReportFlow[] {
+  const unique = new Map(flows.map((flow) => [flow.id, flow]));
+  return [...unique.values()].filter((flow) => flow.durationMs >= 1 && bytesOf(flow) >= 1);
+}
+
+function cellOf(value: number): number {
+  return Math.floor(binOf(value) / (BINS_PER_DECADE / CELLS_PER_DECADE));
+}
+
+function keyOf(duration: number, volume: number): string {
+  return `${duration} ${volume}`;
 }
 
 /** The biggest, but none that would lie on another's label. */

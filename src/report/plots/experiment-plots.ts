@@ -10,6 +10,8 @@ import { colourScale } from './paths.ts';
 import { HEIGHT, type Plot, WIDTH } from './plot.ts';
 
 const ROW = 30;
+/** Of the font at its size here. */
+const LETTER_WIDTH = 7;
 /** With fewer runs a box would claim to know more than the dots. */
 const BOX_RUNS_MIN = 4;
 const SERIES_MAX = 24;
@@ -47,6 +49,7 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
       : []),
   ]);
   const missing = settings.reduce((sum, setting) => sum + (setting.measures[measure]?.missing ?? 0), 0);
+  const namesWidth = 20 + Math.max(...rows.map(({ name }) => name.length)) * LETTER_WIDTH;
   const title = unit === '' ? measure : `${measure}, ${unit}`;
   const y = { field: 'row', type: 'ordinal' as const, scale: { domain: rows.map(({ row }) => row) } };
   const x = {
@@ -81,7 +84,17 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
             ticks: { color: MAIN.light, size: 9 },
           },
           encoding: {
-            y: { ...y, axis: { title: null, labels: false, ticks: false, domain: false, minExtent: 250 } },
+            y: {
+              ...y,
+              axis: {
+                title: null,
+                labels: false,
+                ticks: false,
+                domain: false,
+                minExtent: namesWidth,
+                maxExtent: namesWidth,
+              },
+            },
             x,
           },
         },
@@ -130,7 +143,7 @@ function seriesPlot({ experiment }: Results, setting: Setting, index: number): P
       return {
         path: printable(link, 40),
         order,
-        at: (from + n * binMs) / 1_000,
+        at: Math.min(from + n * binMs, to) / 1_000,
         bits: rate(series, run.originMs + at, binMs),
       };
     }),

@@ -1,13 +1,15 @@
 // The time line of one flow: a lane for the connection with its milestones, a lane for each subflow, and what happened.
 
-import { ALARM, FAINT, GRID, INK, MAIN, PALE, REST_COLOUR } from '../colours.ts';
+import { ALARM, FAINT, INK, MAIN, PALE, REST_COLOUR } from '../colours.ts';
 import { formatBytes, formatCount, formatDuration, printable } from '../figures.ts';
 import type { FlowDetail, Subflow } from '../flow-detail.ts';
 import { bytesOf } from '../report.ts';
 import { destinationOf } from '../text.ts';
 import { type Plot, WIDTH } from './plot.ts';
 
-const LANE = 48;
+/** Two lines of text and a bar. */
+const LANE = 62;
+const BAR_Y = 46;
 const LANES_MAX = 24;
 const MARKS_MAX = 12;
 
@@ -37,7 +39,7 @@ export function flowTimeline(detail: FlowDetail): Plot {
   const x = {
     type: 'quantitative' as const,
     scale: { domain: [0, lengthMs / unitMs] as [number, number], nice: false },
-    axis: { title: `${unit} since the start`, gridColor: GRID.light, tickCount: 8 },
+    axis: { title: `${unit} since the start`, grid: true, tickCount: 8 },
   };
   const y = {
     type: 'quantitative' as const,
@@ -57,7 +59,7 @@ export function flowTimeline(detail: FlowDetail): Plot {
       },
       layer: [
         {
-          data: { values: bars.map(({ lane, ...bar }) => ({ ...bar, y: lane * LANE + 34 })) },
+          data: { values: bars.map(({ lane, ...bar }) => ({ ...bar, y: lane * LANE + BAR_Y })) },
           mark: { type: 'bar', height: 16, cornerRadius: 2 },
           encoding: {
             x: { field: 'from', ...x },
@@ -66,15 +68,10 @@ export function flowTimeline(detail: FlowDetail): Plot {
             color: { field: 'fill', type: 'nominal', scale: null },
           },
         },
+        textLayer(14, INK.light, ['the connection', ...lanes.map(nameOf)], y),
+        textLayer(29, FAINT.light, [milestoneText(detail), ...lanes.map(figuresOf)], y),
         {
-          data: {
-            values: ['the connection', ...lanes.map(labelOf)].map((text, lane) => ({ text, y: lane * LANE + 16 })),
-          },
-          mark: { type: 'text', align: 'left', x: 2, fontSize: 11, color: INK.light },
-          encoding: { y: { field: 'y', ...y }, text: { field: 'text' } },
-        },
-        {
-          data: { values: milestones.map(({ atMs }) => ({ at: Math.min(atMs, lengthMs) / unitMs, y: 34 })) },
+          data: { values: milestones.map(({ atMs }) => ({ at: Math.min(atMs, lengthMs) / unitMs, y: BAR_Y })) },
           mark: { type: 'tick', orient: 'vertical', size: 24, thickness: 2, color: INK.light },
           encoding: { x: { field: 'at', ...x }, y: { field: 'y', ...y } },
         },
@@ -89,31 +86,31 @@ export function flowTimeline(detail: FlowDetail): Plot {
           encoding: { x: { field: 'at', ...x }, text: { field: 'text' } },
         },
       ],
-      config: { axis: { grid: true, domainColor: FAINT.light } },
     },
   };
 }
 
-function labelOf({
-  side,
-  local,
-  remote,
-  bytesSent,
-  bytesReceived,
-  rttMs,
-  retransmits,
-  backup,
-  closed,
-}: Subflow): string {
-  const figures = [
-    `${formatBytes(bytesSent)} out`,
-    `${formatBytes(bytesReceived)} in`,
-    ...(rttMs === undefined ? [] : [`RTT ${formatDuration(rttMs)}`]),
-    `${formatCount(retransmits)} retransmitted`,
-    ...(backup ? ['backup'] : []),
-    ...(closed ? ['closed before the end'] : []),
-  ];
-  return `${side} side, ${printable(local, 50)} – ${printable(remote, 50)}: ${figures.join(', ')}`;
+/** A line of text in each lane. */
+function textLayer<Y>(offset: number, color: string, texts: readonly string[], y: Y) {
+  return {
+    data: { values: texts.map((text, lane) => ({ text, y: lane * LANE + offset })) },
+    mark: { type: 'text' as const, align: 'left' as const, x: 2, fontSize: 11, color },
+    encoding: { y: { field: 'y', ...y }, text: { field: 'text', type: 'nominal' as const } },
+  };
+}
+
+function nameOf({ side, local, remote, backup, closed }: Subflow): string {
+  const marks = `${backup ? ', backup' : ''}${closed ? ', closed before the end' : ''}`;
+  return `${side} side, ${printable(local, 46)} – ${printable(remote, 46)}${marks}`;
+}
+
+function figuresOf({ bytesSent, bytesReceived, rttMs, retransmits }: Subflow): string {
+  const rtt = rttMs === undefined ? '' : `, RTT ${formatDuration(rttMs)}`;
+  return `${formatBytes(bytesSent)} out, ${formatBytes(bytesReceived)} in${rtt}, ${formatCount(retransmits)} retransmitted`;
+}
+
+function milestoneText({ milestones }: FlowDetail): string {
+  return milestones.map(({ name, atMs }) => `${name} after ${formatDuration(atMs)}`).join(', ');
 }
 
 /** Between the losses and returns of its path; the whole flow where nothing tells of any. */
@@ -135,9 +132,7 @@ function livesOf({ addresses }: Subflow, { flow, events }: FlowDetail): [number,
 function aboutOf({ flow, milestones, subflows, events }: FlowDetail): string {
   const parts = [
     'Bars show where a path could carry data, as far as the log knows: it does not tell when a single subflow began or closed.',
-    milestones.length === 0
-      ? ''
-      : `Ticks: ${milestones.map(({ name, atMs }) => `${name} after ${formatDuration(atMs)}`).join(', ')}.`,
+    milestones.length === 0 ? '' : 'Ticks mark what is said of the connection.',
     flow.longestStallMs === 0 ? '' : `Longest silence: ${formatDuration(flow.longestStallMs)}.`,
     events.length === 0 ? '' : 'Dashed lines are the events listed below, by number.',
     subflows.length > LANES_MAX ? `Only the first ${LANES_MAX} of ${subflows.length} subflows are drawn.` : '',

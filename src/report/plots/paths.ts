@@ -33,6 +33,8 @@ const BASIS = {
 
 const legend = { title: null, orient: 'top' as const, direction: 'horizontal' as const, columns: 4 };
 
+const lineLegend = { ...legend, symbolType: 'stroke', symbolStrokeWidth: 2, symbolSize: 500 };
+
 export function throughputPlot({ paths, events }: Report): Plot | undefined {
   const { stepMs, points, basis } = paths;
   const first = points[0]?.at;
@@ -115,11 +117,11 @@ export function rttPlot({ paths, events }: Report): Plot | undefined {
               rttMs,
             })),
           },
-          mark: { type: 'line', strokeWidth: 1.8, point: { size: measured.length > 200 ? 0 : 22 } },
+          mark: { type: 'line', strokeWidth: 1.8, point: measured.length > 200 ? false : { size: 22 } },
           encoding: {
             x: { field: 'at', type: 'temporal', ...timeAxis(first, last + paths.stepMs) },
             y: { field: 'rttMs', type: 'quantitative', axis: { title: 'round-trip time, ms', tickCount: 5 } },
-            color: { field: 'path', type: 'nominal', scale: colourScale(names), legend },
+            color: { field: 'path', type: 'nominal', scale: colourScale(names), legend: lineLegend },
             strokeDash: {
               field: 'path',
               type: 'nominal',
@@ -127,7 +129,7 @@ export function rttPlot({ paths, events }: Report): Plot | undefined {
                 domain: names.map((name) => printable(name, 40)),
                 range: names.map((_, index) => [...pathDash(index)]),
               },
-              legend,
+              legend: lineLegend,
             },
           },
         },

@@ -27,7 +27,12 @@ export function workingPlot({ working, flows, bytesUp, bytesDown }: Report): Plo
     });
   });
   const title = 'Subflows that carried payload';
-  const y = { field: 'row', type: 'nominal' as const, sort: null, axis: { title: null, ticks: false, domain: false } };
+  const y = {
+    field: 'row',
+    type: 'nominal' as const,
+    sort: null,
+    axis: { title: null, ticks: false, domain: false, labelPadding: 8 },
+  };
   return {
     name: 'working-subflows',
     title,
