@@ -27,6 +27,16 @@ export function plotsOfExperiment(results: Results): Plot[] {
   ].filter((plot) => plot !== undefined);
 }
 
+const BOX = {
+  type: 'boxplot' as const,
+  extent: 'min-max' as const,
+  size: 15,
+  box: { fill: PALE.light, stroke: MAIN.light },
+  median: { color: INK.light, strokeWidth: 2 },
+  rule: { color: MAIN.light },
+  ticks: { color: MAIN.light, size: 9 },
+};
+
 function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefined {
   const unit = settings[0]?.measures[measure]?.unit ?? '';
   const rows = settings.map((setting, row) => ({ row, name: printable(setting.name, 40), setting }));
@@ -40,14 +50,10 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
   const boxed = new Set(
     rows.filter(({ row }) => dots.filter((dot) => dot.row === row).length >= BOX_RUNS_MIN).map(({ row }) => row),
   );
-  const reference = rows.flatMap(({ row, setting }) => [
-    ...(setting.measures[measure]?.papers ?? []).flatMap(({ figure }) =>
-      numbersIn(figure).map((value) => ({ row, figure: value, kind: 'paper' })),
-    ),
-    ...(unit === 'Mbit/s' && setting.capacityMbit !== undefined
-      ? [{ row, figure: setting.capacityMbit, kind: 'links can carry' }]
-      : []),
-  ]);
+  const papers = rows.flatMap(({ row, setting }) => papersOf(setting, measure).map((figure) => ({ row, figure })));
+  const capacities = rows.flatMap(({ row, setting: { capacityMbit } }) =>
+    unit === 'Mbit/s' && capacityMbit !== undefined ? [{ row, figure: capacityMbit }] : [],
+  );
   const missing = settings.reduce((sum, setting) => sum + (setting.measures[measure]?.missing ?? 0), 0);
   const namesWidth = 20 + Math.max(...rows.map(({ name }) => name.length)) * LETTER_WIDTH;
   const title = unit === '' ? measure : `${measure}, ${unit}`;
@@ -64,25 +70,16 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
     about:
       'Every run a dot; boxes from the first to the third quartile with the median, whiskers to the extremes.' +
       (missing === 0 ? '' : ` In ${missing} runs there was nothing to measure.`) +
-      (reference.length === 0
-        ? ''
-        : ' Diamonds are figures from papers, upright strokes what the links can carry by their rates.'),
+      (papers.length === 0 ? '' : ' Diamonds are figures from papers.') +
+      (capacities.length === 0 ? '' : ' Upright strokes are what the links can carry.'),
     spec: {
-      width: WIDTH - 160,
+      width: WIDTH - 80,
       height: { step: ROW },
       title,
       layer: [
         {
           data: { values: dots.filter(({ row }) => boxed.has(row)) },
-          mark: {
-            type: 'boxplot',
-            extent: 'min-max',
-            size: 15,
-            box: { fill: PALE.light, stroke: MAIN.light },
-            median: { color: INK.light, strokeWidth: 2 },
-            rule: { color: MAIN.light },
-            ticks: { color: MAIN.light, size: 9 },
-          },
+          mark: BOX,
           encoding: {
             y: {
               ...y,
@@ -104,12 +101,12 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
           encoding: { y, x },
         },
         {
-          data: { values: reference.filter(({ kind }) => kind === 'paper') },
+          data: { values: papers },
           mark: { type: 'point', shape: 'diamond', size: 90, filled: false, color: ALARM.light, strokeWidth: 2 },
           encoding: { y, x },
         },
         {
-          data: { values: reference.filter(({ kind }) => kind !== 'paper') },
+          data: { values: capacities },
           mark: { type: 'tick', orient: 'vertical', size: 20, thickness: 2, color: FAINT.light },
           encoding: { y, x },
         },
@@ -121,6 +118,10 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
       ],
     },
   };
+}
+
+function papersOf({ measures }: Setting, measure: string): number[] {
+  return (measures[measure]?.papers ?? []).flatMap(({ figure }) => numbersIn(figure));
 }
 
 /** `2.5`, `≈ 30 Mbit/s`, `10 to 20`: the numbers that can be drawn. */
