@@ -52,7 +52,11 @@ export async function playTimeline(
 ): Promise<void> {
   const start = performance.now();
   for (const entry of entries.toSorted((a, b) => a.atMs - b.atMs)) {
-    if (!(await sleep(entry.atMs - (performance.now() - start), signal))) return;
+    // Node's timers know whole milliseconds, and may fire up to two early.
+    for (let wait = entry.atMs; wait > 0; wait = entry.atMs - (performance.now() - start)) {
+      if (!(await sleep(Math.ceil(entry.atMs - (performance.now() - start)), signal))) return;
+    }
+    if (signal?.aborted) return;
     const startedMs = performance.now() - start;
     await target.act(entry.action);
     onStep?.({ entry, startedMs, doneMs: performance.now() - start });
