@@ -82,23 +82,28 @@ export async function binned(
   filter: FlowFilter,
   { binsPerDecade, cellsPerDecade }: { readonly binsPerDecade: number; readonly cellsPerDecade: number },
 ): Promise<Bins> {
-  const bin = (expression: string, perDecade = binsPerDecade) => {
+  const bin = (expression: string) => {
     const value = sql.raw(`(${expression})::float8`);
-    return sql`CASE WHEN ${value} < 1 THEN -1 ELSE floor(log(${value}) * ${sql.lit(perDecade)})::integer END`;
+    return sql`CASE WHEN ${value} < 1 THEN -1 ELSE floor(log(${value}) * ${sql.lit(binsPerDecade)})::integer END`;
   };
-  const volume = 'f.bytes_up + f.bytes_down';
+  const cell = (name: 'd' | 'v') =>
+    sql`floor(${sql.raw(name)} / ${sql.lit(binsPerDecade / cellsPerDecade)}::float8)::integer`;
   const { rows } = await sql<BinRow>`
     SELECT CASE WHEN grouping(d) = 0 THEN 0 WHEN grouping(v) = 0 THEN 1 WHEN grouping(c) = 0 THEN 2
         WHEN grouping(s) = 0 THEN 3 ELSE 4 END AS "which",
       CASE WHEN grouping(d) = 0 THEN d WHEN grouping(v) = 0 THEN v WHEN grouping(c) = 0 THEN c
         WHEN grouping(s) = 0 THEN s ELSE dd END AS "x", vv AS "y", count(*)::float8 AS "flows"
     FROM (
-      SELECT ${bin('f.duration_ms')} AS d, ${bin(volume)} AS v,
-        CASE WHEN f.connected_ms IS NOT NULL THEN ${bin('f.connected_ms - coalesce(f.requested_ms, 0)')} END AS c,
-        ${bin('f.longest_stall_ms')} AS s, ${bin('f.duration_ms', cellsPerDecade)} AS dd,
-        ${bin(volume, cellsPerDecade)} AS vv
-      FROM anabranch.flows f WHERE ${whereOf(filter)}
-    ) b
+      SELECT d, v, c, s, ${cell('d')} AS dd, ${cell('v')} AS vv
+      FROM (
+        SELECT ${bin('f.duration_ms')} AS d, ${bin('f.bytes_up + f.bytes_down')} AS v,
+          CASE WHEN f.connected_ms IS NOT NULL THEN ${bin('f.connected_ms - coalesce(f.requested_ms, 0)')} END AS c,
+          ${bin('f.longest_stall_ms')} AS s
+        FROM anabranch.flows f WHERE ${whereOf(filter)}
+        -- a barrier, or the planner would work out each logarithm again for its cell
+        OFFSET 0
+      ) b
+    ) e
     GROUP BY GROUPING SETS ((d), (v), (c), (s), (dd, vv))`.execute(database);
   const histogram = (which: number) =>
     new Map(
@@ -163,8 +168,11 @@ export async function notable(
       f.bytes_up AS "bytesUp", f.bytes_down AS "bytesDown", f.longest_stall_ms AS "longestStallMs",
       f.end_reason AS "end", f.client_mptcp AS "clientMptcp", f.server_mptcp AS "serverMptcp",
       f.client_subflows AS "clientSubflows", f.server_subflows AS "serverSubflows"
-    FROM anabranch.flows f WHERE ${whereOf(filter)}
-    ORDER BY ${RANKS[by]} DESC, f.id LIMIT ${limit}`.execute(database);
+    FROM (
+      -- chosen first, or every flow's times would be worked out for the sake of ten
+      SELECT * FROM anabranch.flows f WHERE ${whereOf(filter)} ORDER BY ${RANKS[by]} DESC, f.id LIMIT ${limit}
+    ) f
+    ORDER BY ${RANKS[by]} DESC, f.id`.execute(database);
   return rows;
 }
 
