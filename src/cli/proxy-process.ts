@@ -51,6 +51,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const recorder = sink.database === undefined ? undefined : await recordPaths(service, sink.database);
   const paths = await startPathManagement(config, log);
   notifier.say('READY=1');
+  log.info('ready', `ready, process ${process.pid}`);
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
   const exitCode = await ended;
   await paths?.close();

@@ -27,11 +27,14 @@ interface Scene {
   load(role: ClientTask['role'], connections: number): Promise<LoadThread>;
 }
 
+/** A killed program leaves its socket: each scene has its own. */
+let scenes = 0;
+
 async function openScene(t: TestContext): Promise<Scene> {
   const server = await LoadThread.startServer();
   t.after(() => server.stop());
   const [targetPort = 0] = server.ports;
-  const admin = join(tmpdir(), `anabranch-test-${process.pid}.sock`);
+  const admin = join(tmpdir(), `anabranch-test-${process.pid}-${scenes++}.sock`);
   const program = await startProgram(t, { admin, workers: 1, inbounds: [MIXED] });
   const route = { entry: 'socks', port: program.ports[0] ?? 0, targetPort, mptcp: false } as const;
   return {

@@ -1,5 +1,6 @@
 // The program itself as a child process: for its exit codes, its limits and its CPU time.
 
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -50,12 +51,13 @@ export async function startProgram(t: TestContext, settings: Settings): Promise<
   });
   const inbounds = (settings.inbounds as unknown[]).length;
   const ports = () => [...log.matchAll(/ on \S+?:(\d+), (?:MPTCP and )?TCP"/g)].map(([, port]) => Number(port));
+  // Signals have their handlers by then, and the admin API and the dashboard are open.
   await until(
-    () => over || ports().length >= inbounds,
+    () => over || log.includes('"code":"ready"'),
     () => `the program says: ${log}`,
   );
   if (over) throw new Error(`the program ended: ${log}`);
-  await until(() => catches(child.pid ?? 0, 1) && catches(child.pid ?? 0, 15));
+  assert.equal(ports().length, inbounds, log);
   return {
     child,
     pid: child.pid ?? 0,
@@ -68,10 +70,4 @@ export async function startProgram(t: TestContext, settings: Settings): Promise<
     configure,
     ended,
   };
-}
-
-/** Whether the process has a handler for the signal (SigCgt in proc(5)); before, the signal would end it. */
-function catches(pid: number, signal: number): boolean {
-  const mask = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-  return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
 }
