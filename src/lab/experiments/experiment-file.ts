@@ -43,7 +43,10 @@ export interface Experiment {
 
 export interface PreparedSetting {
   readonly setting: Setting;
+  /** Times that differ from run to run are in their middle. */
   readonly scene: Scene;
+  /** The scene of one run. */
+  readonly sceneOf: (seed: number) => Scene;
 }
 
 /** The experiments that come with the program. */
@@ -93,10 +96,18 @@ export function parseExperiment(text: string, path: string, variant: Variant): E
   }
   const findings = checkTogether(values);
   const prepared = settings.flatMap((setting): PreparedSetting[] => {
-    const result = prepareScene(values, { ...variables, ...setting.values, label: setting.labels });
-    if ('scene' in result) return [{ setting, scene: result.scene }];
-    findings.push(...result.findings);
-    return [];
+    const scope = { ...variables, ...setting.values, label: setting.labels };
+    const prepare = (seed?: number): Scene | undefined => {
+      const result = prepareScene(values, scope, seed);
+      if ('scene' in result) return result.scene;
+      findings.push(...result.findings);
+      return undefined;
+    };
+    const scene = prepare();
+    if (scene === undefined) return [];
+    // What fits in the middle of its times fits at the others.
+    const sceneOf = (seed: number): Scene => (scene.moments.size === 0 ? scene : (prepare(seed) ?? scene));
+    return [{ setting, scene, sceneOf }];
   });
   if (findings.length > 0) throw place(findings);
   return {

@@ -29,6 +29,8 @@ export interface Run {
   readonly startedAt: string;
   /** By measure; null for what did not happen. */
   readonly figures: Readonly<Record<string, number | null>>;
+  /** Times that are drawn for each run, and what they were. */
+  readonly moments: Readonly<Record<string, number>>;
   readonly steps: readonly { readonly what: string; readonly atMs: number; readonly doneMs: number }[];
   readonly originMs: number;
   readonly workloads: Readonly<Record<string, WorkloadResult>>;
@@ -148,6 +150,7 @@ function describe(startedAt: string, data: RunData, steps: Run['steps'], { runni
     seed,
     startedAt,
     figures: Object.fromEntries(figures),
+    moments: Object.fromEntries(data.scene.moments),
     steps,
     originMs: data.originMs,
     workloads: Object.fromEntries(data.workloads),

@@ -39,12 +39,13 @@ export async function runExperiment(experiment: Experiment, options: RunnerOptio
     options.onProgress({ done, total, setting, leftMs });
   };
   rounds: for (let round = 0; round < repetitions; round++) {
-    for (const [i, { setting, scene }] of settings.entries()) {
+    for (const [i, { setting, sceneOf }] of settings.entries()) {
       const name = settingName(setting);
       report(name);
       try {
-        // The same seed for all settings of a round: they lose the same frames, as far as they send the same.
-        runs[i]!.push(await runScene(scene, { ...options, seed: seed + round }));
+        // The same seed for all settings of a round: they are cut at the same moments, and lose the same frames, as far as
+        // they send the same.
+        runs[i]!.push(await runScene(sceneOf(seed + round), { ...options, seed: seed + round }));
       } catch (error) {
         if (!options.signal.aborted)
           throw told(error, `${experiment.name}, ${name}, run ${round + 1} of ${repetitions}`);

@@ -14,6 +14,7 @@ import type { CapacityQuery } from './capacity.ts';
 import { type CourseFault, courseEntries, courseSchema } from './course.ts';
 import { type ExperimentValues, processesSchema, section } from './experiment-schema.ts';
 import { type Measure, measureSchema } from './measure-schema.ts';
+import { drawMoments } from './moments.ts';
 import type { ProcessSpec } from './processes.ts';
 import { fillTemplate, type Scope } from './template.ts';
 import { type PlannedWorkload, planWorkload, workloadSchema } from './workload-schema.ts';
@@ -26,6 +27,8 @@ export interface Scene {
   /** The links that carry the payload, to say how much they can. */
   readonly capacity: CapacityQuery | undefined;
   readonly measures: ReadonlyMap<string, Measure>;
+  /** Times that are drawn for each run (`12s ± 500ms`), and what they are in this scene, in milliseconds. */
+  readonly moments: ReadonlyMap<string, number>;
 }
 
 const capacitySchema = section(
@@ -42,14 +45,24 @@ type Values = Pick<
   'topology' | 'processes' | 'workloads' | 'timeline' | 'courses' | 'capacity' | 'measures'
 >;
 
-/** Fills in the values of one setting. Findings name the keys of the experiment file. */
+/** Whatever happens or is looked at in time. */
+const TIMED: readonly (keyof Values)[] = ['workloads', 'timeline', 'courses', 'measures'];
+
+/**
+ * Fills in the values of one setting. `seed` draws the times that differ from run to run. Findings name the keys of the
+ * experiment file.
+ */
 export function prepareScene(
   values: Values,
   given: Scope,
+  seed?: number,
 ): { readonly scene: Scene } | { readonly findings: Finding[] } {
   const findings: Finding[] = [];
-  const fill = <Key extends keyof Values>(key: Key, scope: Scope): unknown =>
-    fillTemplate(values[key], scope, [key], findings as TemplateFinding[]);
+  const moments = new Map<string, number>();
+  const fill = <Key extends keyof Values>(key: Key, scope: Scope): unknown => {
+    const filled = fillTemplate(values[key], scope, [key], findings as TemplateFinding[]);
+    return TIMED.includes(key) ? drawMoments(filled, seed, moments, [key], findings) : filled;
+  };
   const topology = readScene(fill('topology', given), [...asList(fill('timeline', given))], findings);
   if (topology === undefined) return { findings };
   const known = { ...given, address: addressesOf(topology) };
@@ -66,7 +79,7 @@ export function prepareScene(
   checkNames({ topology, processes, workloads, measures, capacity }, findings);
   if (findings.length > 0) return { findings };
   const timeline = [...topology.timeline, ...courses].sort((a, b) => a.atMs - b.atMs);
-  return { scene: { topology, processes, workloads, timeline, capacity, measures } };
+  return { scene: { topology, processes, workloads, timeline, capacity, measures, moments } };
 }
 
 /** The topology with the experiment's timeline. */
@@ -158,7 +171,7 @@ function readCourse(raw: unknown, i: number, { links }: Topology, findings: Find
 }
 
 function checkNames(
-  { topology, processes, workloads, measures, capacity }: Omit<Scene, 'timeline'>,
+  { topology, processes, workloads, measures, capacity }: Omit<Scene, 'timeline' | 'moments'>,
   findings: Finding[],
 ): void {
   for (const { name, workload } of workloads) {

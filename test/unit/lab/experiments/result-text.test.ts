@@ -28,6 +28,7 @@ function run(goodput: number, failover: number | null): Run {
     seed: 1,
     startedAt: '2026-01-01T00:00:00.000Z',
     figures: { goodput, failover },
+    moments: {},
     steps: [],
     originMs: 0,
     workloads: {},
