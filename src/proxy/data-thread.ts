@@ -207,7 +207,7 @@ class DataThread implements Timed {
   }
 
   #dial(request: DialRequest): void {
-    const { id, fd, client, user, destination } = request;
+    const { id, fd, client, mptcp, user, destination } = request;
     const inbound = this.#context.inbounds.get(request.inbound);
     if (inbound === undefined || this.#draining) {
       closeSocket(fd);
@@ -217,7 +217,8 @@ class DataThread implements Timed {
     const flow = new Flow(this.#context, fd, {
       inbound,
       client,
-      mptcp: 'not-asked',
+      mptcp,
+      isPair: true,
       handshake: undefined,
       onClosed: () => this.#onFlowClosed(),
       onBroken: (fd) => this.#post({ kind: 'broken', id, fd }),

@@ -9,7 +9,7 @@ import type { SideRecord } from './flow-record.ts';
 import { SubflowLog } from './subflow-log.ts';
 
 class Side {
-  readonly connection: Connection;
+  readonly connection: Connection | undefined;
   readonly remote: Endpoint;
   mptcp: MptcpState;
   #log: SubflowLog | undefined;
@@ -20,7 +20,8 @@ class Side {
   #local: Endpoint | undefined;
   readonly #userTimeout: number;
 
-  constructor(connection: Connection, remote: Endpoint, mptcp: MptcpState, userTimeout: number) {
+  /** `connection`: undefined where the kernel's figures are out of reach. */
+  constructor(connection: Connection | undefined, remote: Endpoint, mptcp: MptcpState, userTimeout: number) {
     this.connection = connection;
     this.remote = remote;
     this.mptcp = mptcp;
@@ -29,6 +30,7 @@ class Side {
 
   /** Call only while the connection is open. */
   sample(now: number, ending: boolean): void {
+    if (this.connection === undefined) return;
     const { fd } = this.connection;
     if (this.mptcp === 'mptcp') {
       const sample = sampleMptcp(fd);
@@ -68,7 +70,8 @@ export class FlowSides {
   readonly #client: Side;
   #server: Side | undefined;
 
-  constructor(client: Connection, remote: Endpoint, mptcp: MptcpState, userTimeout: number) {
+  /** `client`: undefined where the client's socket is in other hands; nothing is sampled then. */
+  constructor(client: Connection | undefined, remote: Endpoint, mptcp: MptcpState, userTimeout: number) {
     this.#client = new Side(client, remote, mptcp, userTimeout);
   }
 

@@ -32,6 +32,8 @@ export interface FlowOrigin {
   readonly client: Endpoint;
   /** How the client came to us. */
   readonly mptcp: MptcpState;
+  /** The descriptor is one end of a pair of our own, with the client beyond the other. */
+  readonly isPair?: boolean;
   /** Speaks to the client; `undefined` for a flow whose destination is known from the start. */
   readonly handshake: InboundHandshake | undefined;
   /** Called when the flow is over, once; `handedOver`: its descriptor lives on. */
@@ -78,8 +80,9 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     this.#origin = origin;
     this.id = context.nextFlowId();
     this.#acceptedAt = loop.now;
-    this.#client = new Connection(loop, fd, origin.mptcp === 'mptcp', this);
-    this.sides = new FlowSides(this.#client, origin.client, origin.mptcp, origin.inbound.socket.userTimeout);
+    const { client, mptcp, inbound, isPair = false } = origin;
+    this.#client = new Connection(loop, fd, mptcp === 'mptcp' && !isPair, this);
+    this.sides = new FlowSides(isPair ? undefined : this.#client, client, mptcp, inbound.socket.userTimeout);
     context.flows.add(this);
     context.counters.add('active');
     loop.arm(this.#timer, loop.now + context.config.timeouts.handshake);
@@ -284,16 +287,16 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
 
   #settleSides(socket: SocketConfig): void {
     this.#settle = undefined;
-    const { inbound, mptcp } = this.#origin;
-    if (mptcp === 'client-without-mptcp') settleAcceptedTcp(this.#client.fd, inbound.socket);
+    const { inbound, mptcp, isPair } = this.#origin;
+    if (mptcp === 'client-without-mptcp' && !isPair) settleAcceptedTcp(this.#client.fd, inbound.socket);
     settleConnection((this.#server as Connection).fd, socket, this.sides.serverIsMptcp);
   }
 
   #handOver(read: Uint8Array): void {
-    const { inbound, client } = this.#origin;
+    const { inbound, client, mptcp } = this.#origin;
     const fd = this.#client.detach();
     // The bytes may be a view of the shared buffer; posting copies them.
-    this.#context.post({ kind: 'hand-over', fd, read, inbound: inbound.name, client });
+    this.#context.post({ kind: 'hand-over', fd, read, inbound: inbound.name, client, mptcp });
     this.#end = 'handed-over';
     this.#leave();
   }

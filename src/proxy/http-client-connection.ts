@@ -3,12 +3,15 @@
 import { Agent, type ClientRequestArgs } from 'node:http';
 import type { Socket } from 'node:net';
 
+import type { MptcpState } from '../socket/mptcp.ts';
 import type { Destination, Endpoint } from '../wire/destination.ts';
 
 /** Whom a request comes from. */
 export interface HttpClient {
   readonly client: Endpoint;
   readonly inbound: string;
+  /** How the client came to us. */
+  readonly mptcp: MptcpState;
   /** The inbound has users: every request must carry a name and a password. */
   readonly authenticate: boolean;
 }
@@ -66,6 +69,7 @@ export function createClientConnection(
   const connection: ClientConnection = {
     client: who.client,
     inbound: who.inbound,
+    mptcp: who.mptcp,
     authenticate: who.authenticate,
     socket,
     agent,
@@ -105,7 +109,7 @@ export function createClientConnection(
 
 /** Dials for a client. `signal` may be aborted at any time; the dial sees it only until it has made the connection. */
 export async function dialFor(
-  { client, inbound, authenticate, user }: ClientConnection,
+  { client, inbound, mptcp, authenticate, user }: ClientConnection,
   destination: Destination,
   dial: Dial,
   signal: AbortSignal,
@@ -115,7 +119,7 @@ export async function dialFor(
   if (signal.aborted) cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    return await dial({ destination, client, inbound, authenticate, user, signal: dialling.signal });
+    return await dial({ destination, client, inbound, mptcp, authenticate, user, signal: dialling.signal });
   } finally {
     signal.removeEventListener('abort', cancel);
   }

@@ -59,13 +59,13 @@ export class HttpGate {
   }
 
   take(message: Extract<FromThread, { kind: 'hand-over' }>): void {
-    const { fd, read, client, inbound: name } = message;
+    const { fd, read, client, mptcp, inbound: name } = message;
     const inbound = this.#options.config().inbounds.find((one) => one.name === name);
     if (inbound === undefined) {
       closeSocket(fd);
       return this.#options.onClosed(client);
     }
-    this.#forward.accept({ fd, read, client, inbound: name, authenticate: inbound.users.length > 0 });
+    this.#forward.accept({ fd, read, client, mptcp, inbound: name, authenticate: inbound.users.length > 0 });
   }
 
   onDialed(message: Dialed): void {
@@ -98,7 +98,7 @@ export class HttpGate {
   }
 
   #dial(request: HttpDialRequest): Promise<Socket> {
-    const { destination, client, user, inbound, signal } = request;
+    const { destination, client, mptcp, user, inbound, signal } = request;
     return new Promise((resolve, reject) => {
       let ours: number;
       let theirs: number;
@@ -127,7 +127,7 @@ export class HttpGate {
         socket.destroy();
         reject(new DialError(failure, detail ?? failure));
       });
-      this.#options.dial({ kind: 'dial', id, fd: theirs, inbound, client, user, destination });
+      this.#options.dial({ kind: 'dial', id, fd: theirs, inbound, client, mptcp, user, destination });
     });
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import type { ConnectFailure } from '../handshake/inbound.ts';
+import type { MptcpState } from '../socket/mptcp.ts';
 import type { Destination, Endpoint } from '../wire/destination.ts';
 import type { FlowRecord } from './flow-record.ts';
 import type { FlowStatus } from './flow-status.ts';
@@ -57,6 +58,8 @@ export interface DialRequest {
   readonly fd: number;
   readonly inbound: string;
   readonly client: Endpoint;
+  /** How the client came to us. */
+  readonly mptcp: MptcpState;
   readonly user: string | undefined;
   readonly destination: Destination;
 }
@@ -79,6 +82,7 @@ export type FromThread =
       readonly read: Uint8Array;
       readonly inbound: string;
       readonly client: Endpoint;
+      readonly mptcp: MptcpState;
     }
   | {
       readonly kind: 'dialed';

@@ -81,7 +81,14 @@ function handOver(listenerFd: number, forward: HttpForward, authenticate: boolea
   if (fd < 0) return;
   const got = Math.max(0, recv(fd, bytes, 0, bytes.size, MSG_DONTWAIT));
   const read = Uint8Array.from(bytes.bytes.subarray(0, got));
-  forward.accept({ fd, read, client: { address: '127.0.0.1', port: 1 }, inbound: 'http', authenticate });
+  forward.accept({
+    fd,
+    read,
+    client: { address: '127.0.0.1', port: 1 },
+    inbound: 'http',
+    mptcp: 'not-asked',
+    authenticate,
+  });
 }
 
 async function dialLoopback({ destination, signal }: DialRequest): Promise<Socket> {

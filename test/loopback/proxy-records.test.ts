@@ -189,6 +189,19 @@ describe('how each side travelled', { skip: requireMptcp() }, () => {
     assert.deepEqual([(await upstream.record()).clientSide?.mptcp, proxy.counter('mptcpServers')], ['mptcp', 1]);
   });
 
+  test('an MPTCP client whose request is forwarded is told of as one', async (t) => {
+    const server = await openServer(t);
+    const proxy = await startProxy(t);
+    const client = await mptcpClient(t, proxy.port());
+    client.write(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+    const peer = await server.peer();
+    await peer.read(16);
+    peer.end('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
+    await client.readAll();
+    const { clientSide } = await proxy.record();
+    assert.deepEqual(clientSide, { mptcp: 'mptcp', subflows: [] });
+  });
+
   test('a reset of an MPTCP client reaches the server as one', async (t) => {
     const server = await openServer(t);
     const proxy = await startProxy(t);
