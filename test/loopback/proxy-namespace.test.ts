@@ -2,13 +2,13 @@
 // reached, and clients that do not come from loopback. The file runs itself again inside of new namespaces.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { testOnLabHost } from '../lab-host.ts';
 import { requireCommands, requireNamespaces } from '../requirements.ts';
 import { Peer } from './support/peer.ts';
 import { MIXED, startProxy } from './support/proxy.ts';
@@ -24,31 +24,23 @@ const SETUP = `
 set -e
 mount --bind "$FOLDER/hosts" /etc/hosts
 mount --bind "$FOLDER/resolv.conf" /etc/resolv.conf
-ip link set lo up
 ip addr add ${OWN}/32 dev lo
 ip route add unreachable 203.0.113.0/24
-exec "$NODE" --test --test-reporter=tap "$FILE"
+exec "$@"
 `;
 
 if (!INSIDE) {
-  const skip = requireNamespaces() || requireCommands('ip', 'mount', 'unshare', 'sh');
-  test('in namespaces of its own', { skip }, () => {
+  const skip = requireNamespaces() || requireCommands('ip', 'mount', 'nsenter', 'unshare', 'sh');
+  test('in a network of its own', { skip }, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'anabranch-'));
+    t.after(() => rmSync(folder, { recursive: true }));
     writeFileSync(join(folder, 'hosts'), HOSTS);
     writeFileSync(join(folder, 'resolv.conf'), 'nameserver 127.0.0.53\noptions timeout:1 attempts:1\n');
-    const { NODE_TEST_CONTEXT: _, ...rest } = process.env;
-    const env = {
-      ...rest,
-      ANABRANCH_TEST_INSIDE: '1',
-      FOLDER: folder,
-      NODE: process.execPath,
-      FILE: import.meta.filename,
-    };
-    const args = [...(process.getuid?.() === 0 ? [] : ['-r']), '-n', '-m', 'sh', '-c', SETUP];
-    const { status, stdout, stderr } = spawnSync('unshare', args, { env, encoding: 'utf8', timeout: 60_000 });
-    rmSync(folder, { recursive: true });
-    assert.equal(status, 0, `${stdout}${stderr}`);
-    assert.match(stdout, /^# pass [1-9]/m);
+    await testOnLabHost(import.meta.filename, {
+      // The files that lie over those of /etc are seen by this test alone.
+      prefix: ['unshare', '--mount', 'sh', '-c', SETUP, 'sh'],
+      env: { ANABRANCH_TEST_INSIDE: '1', FOLDER: folder },
+    });
   });
 } else {
   registerTests();

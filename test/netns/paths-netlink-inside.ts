@@ -1,4 +1,4 @@
-// Run in a network namespace of its own (see paths-netlink.test.ts).
+// Run in a network of its own, with another beside it (see paths-netlink.test.ts).
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -9,6 +9,9 @@ import { NetworkWatch } from '#anabranch/netlink/network-watch.js';
 import { PathManager } from '#anabranch/netlink/path-manager.js';
 import type { PmAddress } from '#anabranch/wire/mptcp-pm.js';
 import { encodeRouteChange, encodeRuleChange, type RouteChange, type RuleChange } from '#anabranch/wire/rtnetlink.js';
+
+const [, , otherName, otherPath] = process.argv;
+assert.ok(otherName !== undefined && otherPath !== undefined, 'to be run by paths-netlink.test.ts');
 
 function ip(...lines: readonly string[]): void {
   const six = lines.filter((line) => line.startsWith('-6 ')).map((line) => line.slice(3));
@@ -211,14 +214,12 @@ test('endpoints and limits are those that ip(8) shows', (t) => {
 });
 
 test('sockets of a named namespace, opened without leaving the own one', (t) => {
-  spawnSync('ip', ['netns', 'add', 'anb-unit-other']);
-  t.after(() => spawnSync('ip', ['netns', 'del', 'anb-unit-other']));
-  execFileSync('ip', ['-netns', 'anb-unit-other', 'link', 'add', 'elsewhere', 'type', 'bridge']);
+  execFileSync('ip', ['-netns', otherName, 'link', 'add', 'elsewhere', 'type', 'bridge']);
   const here = readlinkSync('/proc/thread-self/ns/net');
-  const watch = open(t, { namespace: '/run/netns/anb-unit-other' });
+  const watch = open(t, { namespace: otherPath });
   assert.equal(readlinkSync('/proc/thread-self/ns/net'), here);
   assert.ok(linkNamed(watch, 'elsewhere'));
   assert.equal(linkNamed(open(t), 'elsewhere'), undefined);
-  assert.throws(() => new NetworkWatch({ namespace: '/run/netns/anb-unit-none' }), { code: 'ENOENT' });
+  assert.throws(() => new NetworkWatch({ namespace: `${otherPath}-none` }), { code: 'ENOENT' });
   assert.equal(readlinkSync('/proc/thread-self/ns/net'), here);
 });
