@@ -14,17 +14,25 @@ import { hasBody } from './http-exchange.ts';
 import { type ServeOptions, serveConnect, serveRequest } from './http-serve.ts';
 import { resetClient } from './http-tunnel.ts';
 
-export interface HttpForwardOptions extends Omit<ServeOptions, 'isDraining' | 'pseudonym'> {
-  /** Our name in Via and Proxy-Status, a token: `anabranch` unless told otherwise. */
-  readonly pseudonym?: string;
+/** What may change while connections live. */
+export interface HttpForwardLimits {
   /** From the first byte of a request to the end of its head. */
   readonly headersMs: number;
+  /** Without a byte in either direction. */
+  readonly idleMs: number;
+  /** Clients at a time; further ones are closed. */
+  readonly connectionsMax: number;
+}
+
+export interface HttpForwardOptions
+  extends Omit<ServeOptions, 'isDraining' | 'pseudonym' | 'idleMs'>,
+    HttpForwardLimits {
+  /** Our name in Via and Proxy-Status, a token: `anabranch` unless told otherwise. */
+  readonly pseudonym?: string;
   /** From the first byte of a request to the end of its body; 0 for no limit but `idleMs`. */
   readonly requestMs: number;
   /** An idle client connection is closed after this. */
   readonly keepAliveMs: number;
-  /** Clients at a time; further ones are closed. */
-  readonly connectionsMax: number;
   /** Requests of one connection. */
   readonly requestsMax: number;
   /** A fault in the forwarder itself, to be logged; its client's connection has been cut. */
@@ -42,6 +50,8 @@ export interface HandedOver extends HttpClient {
 
 export interface HttpForward {
   accept(connection: HandedOver): void;
+  /** For requests and connections from here on. */
+  limit(limits: HttpForwardLimits): void;
   /** Clients now. */
   readonly connections: number;
   /** Ends idle connections now and the others after their current response. */
@@ -59,7 +69,15 @@ export function createHttpForward(options: HttpForwardOptions): HttpForward {
   // Bounded by connectionsMax.
   const clients = new Map<Duplex, ClientConnection>();
   let draining = false;
-  const serveOptions: ServeOptions = { pseudonym: 'anabranch', ...options, isDraining: () => draining };
+  let { connectionsMax, idleMs } = options;
+  const serveOptions: ServeOptions = {
+    pseudonym: 'anabranch',
+    ...options,
+    get idleMs() {
+      return idleMs;
+    },
+    isDraining: () => draining,
+  };
   const server = createServer({
     insecureHTTPParser: false,
     requireHostHeader: true,
@@ -69,7 +87,7 @@ export function createHttpForward(options: HttpForwardOptions): HttpForward {
     keepAliveTimeout: options.keepAliveMs,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
   });
-  server.timeout = options.idleMs;
+  server.timeout = idleMs;
   server.maxRequestsPerSocket = options.requestsMax;
   // Node drops fields beyond a number without a word; the head's size is bound enough.
   server.maxHeadersCount = 0;
@@ -83,7 +101,7 @@ export function createHttpForward(options: HttpForwardOptions): HttpForward {
       const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
       socket.on('error', () => {});
       socket.once('close', () => options.onClosed?.(handed));
-      if (clients.size >= options.connectionsMax) {
+      if (clients.size >= connectionsMax) {
         socket.destroy();
         return;
       }
@@ -94,6 +112,11 @@ export function createHttpForward(options: HttpForwardOptions): HttpForward {
       // Before the parser takes over: reading from the kernel begins after this turn, so the order is kept.
       socket.unshift(read);
       server.emit('connection', socket);
+    },
+    limit(limits) {
+      ({ connectionsMax, idleMs } = limits);
+      server.headersTimeout = limits.headersMs;
+      server.timeout = idleMs;
     },
     get connections() {
       return clients.size;

@@ -8,7 +8,7 @@ import { openSocketPair } from '../socket/pair.ts';
 import type { Endpoint } from '../wire/destination.ts';
 import type { DialRequest as HttpDialRequest } from './http-client-connection.ts';
 import { DialError } from './http-failure.ts';
-import { createHttpForward, type HttpForward } from './http-forward.ts';
+import { createHttpForward, type HttpForward, type HttpForwardLimits } from './http-forward.ts';
 import type { Log } from './log.ts';
 import type { DialRequest, FromThread } from './messages.ts';
 
@@ -41,19 +41,16 @@ export class HttpGate {
 
   constructor(options: HttpGateOptions) {
     this.#options = options;
-    const { timeouts, limits } = options.config();
     this.#forward = createHttpForward({
       dial: (request) => this.#dial(request),
       authenticate: options.authenticate,
       onDefect: (error) => options.log.error('http-forward', error instanceof Error ? error.message : String(error)),
       onClosed: ({ client }) => options.onClosed(client),
       pseudonym: PSEUDONYM,
-      headersMs: timeouts.handshake,
+      ...limitsOf(options.config()),
       requestMs: 0,
       keepAliveMs: KEEP_ALIVE_MS,
-      idleMs: timeouts.idle,
       headBytesMax: HEAD_BYTES_MAX,
-      connectionsMax: limits.connections,
       requestsMax: REQUESTS_MAX,
     });
   }
@@ -81,6 +78,11 @@ export class HttpGate {
     socket?.removeAllListeners('end');
     socket?.once('end', () => socket.destroy(new Error('the server broke the connection off')));
     closeSocket(fd);
+  }
+
+  /** The configuration has changed. */
+  onReload(): void {
+    this.#forward.limit(limitsOf(this.#options.config()));
   }
 
   /** Clients now. */
@@ -130,4 +132,8 @@ export class HttpGate {
       this.#options.dial({ kind: 'dial', id, fd: theirs, inbound, client, mptcp, user, destination });
     });
   }
+}
+
+function limitsOf({ timeouts, limits }: Config): HttpForwardLimits {
+  return { headersMs: timeouts.handshake, idleMs: timeouts.idle, connectionsMax: limits.connections };
 }

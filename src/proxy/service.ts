@@ -117,6 +117,7 @@ export class ProxyService {
     const { workers, log, admin, user, dashboard, paths } = before;
     const next = { ...config, workers, log, admin, user, dashboard, paths };
     this.#apply(next, this.#listeners.change(next));
+    this.#gate.onReload();
     return fixed;
   }
 

@@ -290,6 +290,16 @@ describe('reload', () => {
     ]);
   });
 
+  test('time-outs apply to forwarded HTTP requests after them', async (t) => {
+    const server = await openServer(t);
+    const proxy = await startProxy(t);
+    await proxy.reload({ timeouts: { idle: '300ms' } });
+    const client = await Peer.connect(t, { port: proxy.port() });
+    client.write(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+    await (await server.peer()).read(3);
+    assert.match(String(await client.readAll()), /^HTTP\/1\.1 504 /);
+  });
+
   test('rules apply to what comes after them', async (t) => {
     const echo = await openEcho(t);
     const proxy = await startProxy(t);
