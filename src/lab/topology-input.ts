@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { printable } from '../config/fault.ts';
-import { assignAddresses, parseInterfaceAddress } from './addressing.ts';
+import { type AssignedAddresses, assignAddresses, parseInterfaceAddress } from './addressing.ts';
 import { LabError, LabErrorCode } from './lab-error.ts';
 import { applyChange, linkChange, linkChangeShape, time } from './link-change.ts';
 import { PERFECT } from './link-settings.ts';
@@ -13,6 +13,8 @@ import { faultsOf, formatTopologyFault, section, type TopologyFault } from './to
 import { namesHint } from './unknown-name.ts';
 
 const HOSTS_MAX = 64;
+/** RFC 8200 §5. With less the kernel takes IPv6 off the interface. */
+const IPV6_MTU_MIN = 1_280;
 const LINKS_MAX = 128;
 
 const YES_OR_NO = 'true or false';
@@ -238,7 +240,8 @@ function buildTopology(shaped: Shaped): TopologyResult {
   }));
   if (faults.length > 0) return { faults };
   const assigned = assignAddresses(given, shaped.ipv6 ? [4, 6] : [4]);
-  if (assigned.faults.length > 0) return { faults: assigned.faults };
+  const tooSmall = mtuFaults(shaped, assigned.links);
+  if (assigned.faults.length + tooSmall.length > 0) return { faults: [...assigned.faults, ...tooSmall] };
 
   const links = Object.entries(shaped.links).map(([link, spec], i): LinkSpec => {
     const { between, mtu, addresses: _, ...change } = spec;
@@ -251,6 +254,18 @@ function buildTopology(shaped: Shaped): TopologyResult {
   });
   const timeline = shaped.timeline.map((entry): TimelineEntry => ({ atMs: entry.at, action: timelineAction(entry) }));
   return { topology: { name: shaped.name, seed: shaped.seed, hosts, links, timeline } };
+}
+
+function mtuFaults({ links }: Shaped, assigned: AssignedAddresses['links']): TopologyFault[] {
+  return Object.entries(links).flatMap(([link, { mtu, addresses }], i): TopologyFault[] => {
+    if (mtu >= IPV6_MTU_MIN || !assigned[i]!.flat().some(({ family }) => family === 6)) return [];
+    const given = Object.values(addresses).flat();
+    const without = given.some((text) => text.includes(':'))
+      ? 'no IPv6 addresses here, and ipv6: false at the top'
+      : 'ipv6: false at the top';
+    const hint = `at least ${IPV6_MTU_MIN}, or ${without}`;
+    return [{ path: ['links', link, 'mtu'], message: `is ${mtu}, too small for IPv6`, hint }];
+  });
 }
 
 function mptcpSpec(spec: boolean | z.output<typeof mptcp>): MptcpSpec {

@@ -84,9 +84,6 @@ export function prepareScene(
 
 /** The topology with the experiment's timeline. */
 function readScene(raw: unknown, timeline: readonly unknown[], findings: Finding[]): Topology | undefined {
-  const add = (path: Finding['path'], message: string): void => {
-    findings.push({ path, message, hint: 'see docs/experiments.md' });
-  };
   let named: Topology | undefined;
   let input = raw as Record<string, unknown>;
   if (typeof raw === 'string') {
@@ -94,7 +91,7 @@ function readScene(raw: unknown, timeline: readonly unknown[], findings: Finding
       named = readTopology(raw);
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
-      add(['topology'], error.message);
+      findings.push({ path: ['topology'], message: error.message, hint: 'see docs/lab.md' });
       return undefined;
     }
     // Only names matter here: they are what a timeline refers to.
@@ -103,8 +100,9 @@ function readScene(raw: unknown, timeline: readonly unknown[], findings: Finding
     input = { hosts, links };
   }
   const settled = settleTopology({ ...input, ...(timeline.length > 0 ? { timeline } : {}) });
-  for (const { path, message } of settled.faults ?? []) {
-    add(path[0] === 'timeline' && timeline.length > 0 ? path : ['topology', ...path], message);
+  for (const fault of settled.faults ?? []) {
+    const isOurs = fault.path[0] === 'timeline' && timeline.length > 0;
+    findings.push({ ...fault, path: isOurs ? fault.path : ['topology', ...fault.path] });
   }
   if (settled.topology === undefined || named === undefined) return settled.topology;
   return { ...named, timeline: timeline.length > 0 ? settled.topology.timeline : named.timeline };

@@ -82,6 +82,14 @@ describe('every fault has its place, what is wrong and what would be right', () 
     [wifi(', loss: 2'), '3:34 links.wifi.loss: is 2 — a share such as 1% or 0.01'],
     [wifi(', mtu: 100'), '3:33 links.wifi.mtu: is 100 — a whole number from 576 to 9000'],
     [
+      wifi(', mtu: 1279'),
+      '3:33 links.wifi.mtu: is 1279, too small for IPv6 — at least 1280, or ipv6: false at the top',
+    ],
+    [
+      `ipv6: false\n${wifi(", mtu: 1000, addresses: { a: 'fd00::1/64', b: 'fd00::2/64' }")}`,
+      '4:33 links.wifi.mtu: is 1000, too small for IPv6 — at least 1280, or no IPv6 addresses here, and ipv6: false at the top',
+    ],
+    [
       wifi(', queue: many'),
       '3:35 links.wifi.queue: is "many" — a size such as 64kB or 1MiB, or bytes as a number, or a time such as 20ms at the ' +
         "link's rate",
@@ -160,6 +168,11 @@ describe('every fault has its place, what is wrong and what would be right', () 
   for (const [text, ...expected] of table) {
     test(expected[0]?.replace(/^[\d:]+ /, '') ?? '', () => assert.deepEqual(faultsOf(text), expected));
   }
+
+  test('packets too small for IPv6 are fine where there is none of it', () => {
+    assert.deepEqual(faultsOf(`ipv6: false\n${wifi(', mtu: 576')}`), []);
+    assert.deepEqual(faultsOf(wifi(', mtu: 1280')), []);
+  });
 
   test('all at once, in the order of the file', () => {
     const faults = faultsOf(wifi(', rate: x, delay: y, los: 1%').replace('b: {}', 'b: { forward: maybe }'));
