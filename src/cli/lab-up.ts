@@ -76,7 +76,7 @@ async function up(
       if (!json) console.log(describeStep(step));
     };
     const played = play ? lab.play(undefined, { signal: stop.signal, onStep }) : Promise.resolve();
-    await Promise.race([ended, played.then(() => ended)]);
+    await Promise.race([ended, played.then(() => ended), lab.failed]);
     control.close();
   } finally {
     clearInterval(stay);

@@ -2,6 +2,7 @@
 // away with `close`, with the end of the program however it comes, and after a kill −9 with `cleanLabs`.
 
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { missingProgram, programPath, runCommand, runIp } from './commands.ts';
 import { Emulator } from './emulator/emulator.ts';
 import type { OffloadedDevice } from './emulator/offloads.ts';
@@ -39,6 +40,8 @@ export interface LabOptions {
   readonly driver?: LinkDriver['kind'] | 'auto';
   /** Where running labs are recorded. */
   readonly stateDirectory?: string;
+  /** Folders that are removed with the lab, however that goes. */
+  readonly folders?: readonly string[];
 }
 
 export interface Lab {
@@ -47,6 +50,8 @@ export interface Lab {
   readonly hosts: ReadonlyMap<string, Host>;
   readonly links: ReadonlyMap<string, Link>;
   readonly driver: LinkDriver['kind'];
+  /** Rejects with a LabError should what carries the links break down; never resolves. */
+  readonly failed: Promise<never>;
   /** Throws a LabError when there is none of this name; so does `link`. */
   host(name: string): Host;
   link(name: string): Link;
@@ -83,7 +88,7 @@ export async function createLab(input: TopologyInput | Topology, options: LabOpt
   const topology = existsSync(MPTCP_SYSCTLS) ? asked : withoutMptcp(asked);
   requireTools();
   const directory = options.stateDirectory ?? STATE_DIRECTORY;
-  const record = claim(topology, options.id, directory);
+  const record = claim(topology, options, directory);
   const guarded: GuardedLab = { stop() {}, tearDown: () => tearDown(record, directory) };
   guardLab(guarded);
   try {
@@ -110,7 +115,7 @@ function requireTools(): void {
   for (const name of ['ip', 'nsenter']) if (!programPath(name).startsWith('/')) throw missingProgram(name);
 }
 
-function claim(topology: Topology, id: string | undefined, directory: string): LabRecord {
+function claim(topology: Topology, { id, folders = [] }: LabOptions, directory: string): LabRecord {
   if (id !== undefined && !/^[a-z0-9]{1,12}$/.test(id)) {
     throw new LabError(LabErrorCode.setup, `a lab's id is 1 to 12 small letters and digits; this is ${id}`);
   }
@@ -124,6 +129,7 @@ function claim(topology: Topology, id: string | undefined, directory: string): L
       startTime: processStartTime(process.pid) ?? '',
       hosts,
       namespaces: [...hosts.map((host) => hostNamespace(chosen, host)), hiddenNamespace(chosen)],
+      folders: folders.map((folder) => resolve(folder)),
     };
     if (claimLab(record, directory)) return record;
     if (id !== undefined)
@@ -257,6 +263,7 @@ function assemble(topology: Topology, record: LabRecord, driver: LinkDriver, end
     hosts,
     links,
     driver: driver.kind,
+    failed: driver.failed,
     host: (name) => named(hosts, name, 'host'),
     link: (name) => named(links, name, 'link'),
     act(action) {

@@ -25,6 +25,8 @@ export interface LinkDriver {
   /** While silent, frames vanish and nobody is told. */
   silence(direction: number, silent: boolean): Promise<void>;
   counters(direction: number): DirectionCounters;
+  /** Rejects when the links stop carrying frames by a fault of the driver; never resolves. */
+  readonly failed: Promise<never>;
   /** Ends without waiting; for `exit` handlers. */
   stop(): void;
   close(): Promise<void>;

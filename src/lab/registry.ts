@@ -20,6 +20,8 @@ export interface LabRecord {
   readonly hosts: readonly string[];
   /** Names as `ip netns` knows them. */
   readonly namespaces: readonly string[];
+  /** Absolute paths of what it keeps on disk. */
+  readonly folders?: readonly string[];
 }
 
 export function hostNamespace(id: string, host: string): string {

@@ -1,7 +1,7 @@
-// Takes a lab apart: its processes, its namespaces (and with them every device), its record. Also for `exit` handlers,
+// Takes a lab apart: its processes, its namespaces (and with them every device), its folders, its record. Also for `exit` handlers,
 // so everything here is synchronous.
 
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { runCommandSync } from './commands.ts';
 import {
   isAlive,
@@ -27,8 +27,17 @@ export function tearDown(record: LabRecord, directory: string): void {
   if (left.length > 0) {
     runCommandSync(['ip', '-force', '-batch', '-'], left.map((name) => `netns delete ${name}\n`).join(''));
   }
+  for (const folder of record.folders ?? []) removeFolder(folder);
   // While a namespace is left, so is the record that lets it be found again.
   if (record.namespaces.every((name) => !existsSync(namespacePath(name)))) releaseLab(record.id, directory);
+}
+
+function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // On a disk that has become read-only, for instance: namespaces matter more.
+  }
 }
 
 function kill(pid: number): void {

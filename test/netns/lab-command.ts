@@ -72,7 +72,8 @@ function namesIn(directory: string): string[] {
   }
 }
 
-function commandLine(pid: string): string {
+/** NULs and all; empty when there is no such process. */
+export function commandLine(pid: string | number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {

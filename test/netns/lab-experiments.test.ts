@@ -2,16 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import type { ExperimentResult } from '#anabranch/lab/experiments/results.js';
-import { listLabs, STATE_DIRECTORY } from '#anabranch/lab/registry.js';
+import { listLabs, namespacePath, processesIn, STATE_DIRECTORY } from '#anabranch/lab/registry.js';
+import { cleanLabs } from '#anabranch/lab/teardown.js';
 
+import { until } from '../loopback/support/wait.ts';
 import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
+import { commandLine } from './lab-command.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const skip = requireCommands('ip', 'nsenter') || requireNamespaces() || requireMptcp();
@@ -49,19 +52,29 @@ interface Ended {
   readonly left: readonly string[];
 }
 
-describe('lab run', { skip, timeout: 120_000 }, () => {
+describe('lab run', { skip, timeout: 300_000 }, () => {
   let directory = '';
   before(() => {
     directory = mkdtempSync(join(tmpdir(), 'anabranch-test-'));
   });
   after(() => rmSync(directory, { recursive: true, force: true }));
 
-  /** Runs `anabranch lab run` and looks at what its process leaves behind; `signal` comes with the first progress line. */
-  function labRun(name: string, text: string, flags: readonly string[] = [], signal?: NodeJS.Signals): Promise<Ended> {
+  /**
+   * Runs `anabranch lab run` and looks at what its process leaves behind. `interfere` is called with the first progress
+   * line, when the lab is about to be built.
+   */
+  function labRun(
+    name: string,
+    text: string,
+    flags: readonly string[] = [],
+    interfere?: (pid: number) => unknown,
+  ): Promise<Ended> {
     const file = join(directory, `${name}.yaml`);
     writeFileSync(file, `name: ${name}\ntitle: a test\n${text}`);
     const child = spawn(process.execPath, [MAIN, 'lab', 'run', file, '--out', directory, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, as a shell gives it one.
+      detached: true,
       // The lab's working files go where this test can see them.
       env: { ...process.env, TMPDIR: directory },
     });
@@ -73,8 +86,7 @@ describe('lab run', { skip, timeout: 120_000 }, () => {
     child.stderr.setEncoding('utf8').on('data', (said: string) => {
       const isFirst = stderr === '';
       stderr += said;
-      // Somewhere in the middle of a run, at another place each time.
-      if (isFirst && signal !== undefined) setTimeout(() => child.kill(signal), 300 + Math.random() * 2_000);
+      if (isFirst) interfere?.(child.pid ?? 0);
     });
     return new Promise((resolve) => {
       child.once('close', (status) => resolve({ status, stdout, stderr, left: leftOf(child.pid ?? 0) }));
@@ -85,6 +97,22 @@ describe('lab run', { skip, timeout: 120_000 }, () => {
   function leftOf(pid: number): string[] {
     const labs = listLabs(STATE_DIRECTORY).filter((record) => record.pid === pid);
     return [...labs.map(({ id }) => id), ...readdirSync(directory).filter((name) => name.startsWith('anabranch-lab-'))];
+  }
+
+  const labOf = (pid: number) => listLabs(STATE_DIRECTORY).find((record) => record.pid === pid);
+
+  /** Kills a program of a workload, once it is there. */
+  async function killWorkload(pid: number, file: 'client' | 'server'): Promise<void> {
+    const isIt = (one: number): boolean => commandLine(one).includes(`/lab/workloads/${file}.js`);
+    let found: number | undefined;
+    await until(
+      () => {
+        found = processesIn(labOf(pid)?.namespaces ?? []).find(isIt);
+        return found !== undefined;
+      },
+      () => `a ${file} of ${pid}`,
+    );
+    process.kill(found!, 'SIGKILL');
   }
 
   test('two paths by MPTCP carry more than one can, and the results can be repeated', async () => {
@@ -126,6 +154,42 @@ describe('lab run', { skip, timeout: 120_000 }, () => {
     assert.deepEqual(left, []);
   });
 
+  for (const file of ['client', 'server'] as const) {
+    test(`a workload whose ${file} dies ends the experiment`, async () => {
+      let killed: Promise<void> | undefined;
+      const { status, stdout, stderr, left } = await labRun('crash', SCENE + DOWNLOAD('20s'), [], (pid) => {
+        killed = killWorkload(pid, file);
+      });
+      await killed;
+      assert.deepEqual([status, stdout], [1, '']);
+      assert.match(stderr, new RegExp(`crash, all, run 1 of 5: .*the workload's ${file} on .* was ended by SIGKILL`));
+      assert.deepEqual(left, []);
+    });
+  }
+
+  test('what a kill −9 leaves is removed by cleaning, working files included', async () => {
+    let victim = 0;
+    let killed: Promise<void> | undefined;
+    const { left } = await labRun('killed', SCENE + DOWNLOAD('20s'), [], (pid) => {
+      victim = pid;
+      // Once its programs run.
+      killed = until(
+        () => processesIn(labOf(pid)?.namespaces ?? []).length >= 2,
+        () => 'programs',
+      ).then(() => void process.kill(pid, 'SIGKILL'));
+    });
+    await killed;
+    assert.equal(left.length, 2, left.join(' '));
+    const { namespaces = [], id = '' } = labOf(victim) ?? {};
+    assert.ok(cleanLabs().includes(id));
+    assert.deepEqual(leftOf(victim), []);
+    assert.deepEqual(processesIn(namespaces), []);
+    assert.deepEqual(
+      namespaces.filter((name) => existsSync(namespacePath(name))),
+      [],
+    );
+  });
+
   test('a process that cannot start is named, with its last words', async () => {
     const taken = `${SCENE}  second: { host: gateway, anabranch: { inbounds: [{ type: socks, listen: "0.0.0.0:1080", open: true }] } }\n`;
     const { status, stderr, left } = await labRun('taken', taken + DOWNLOAD('2s'));
@@ -149,9 +213,17 @@ describe('lab run', { skip, timeout: 120_000 }, () => {
     );
   });
 
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGINT'] as const) {
-    test(`${signal} at any moment leaves nothing but the runs made until then`, async () => {
-      const { status, stdout, stderr, left } = await labRun('ended', SCENE + DOWNLOAD('20s'), ['--json'], signal);
+  for (const [what, signal, whom] of [
+    ['SIGINT', 'SIGINT', 1],
+    ['SIGTERM', 'SIGTERM', 1],
+    // A terminal signals all of the process group.
+    ['^C at the terminal', 'SIGINT', -1],
+    ['^C at the terminal, again', 'SIGINT', -1],
+  ] as const) {
+    test(`${what} at any moment leaves nothing but the runs made until then`, async () => {
+      const { status, stdout, stderr, left } = await labRun('ended', SCENE + DOWNLOAD('20s'), ['--json'], (pid) =>
+        setTimeout(() => process.kill(whom * pid, signal), 100 + Math.random() * 3_000),
+      );
       assert.equal(status, 130, stderr);
       assert.deepEqual(left, []);
       const result = JSON.parse(stdout) as ExperimentResult;

@@ -33,10 +33,17 @@ export class Emulator implements LinkDriver {
   /** Bounded by the number of changes asked for at once; each leaves after ANSWER_MS_MAX. */
   readonly #pending = new Map<number, Pending>();
   readonly #exited: Promise<void>;
+  readonly failed: Promise<never>;
+  #reportFailure: (error: Error) => void = () => undefined;
   #nextId = 1;
   #failure: Error | undefined;
 
   private constructor(plan: EmulatorPlan) {
+    this.failed = new Promise((_, reject) => {
+      this.#reportFailure = reject;
+    });
+    // Nobody need listen.
+    this.failed.catch(() => undefined);
     this.#wakeFd = openEventfd();
     const shared = new SharedArrayBuffer(plan.links.length * 2 * COUNTERS_PER_DIRECTION * 8);
     this.#counters = new Float64Array(shared);
@@ -46,7 +53,12 @@ export class Emulator implements LinkDriver {
     const data: EmulatorWorkerData = { plan, counters: shared, requests: port2, wakeFd: this.#wakeFd };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data, transferList: [port2] });
     this.#worker.on('message', (reply: EmulatorReply) => this.#settle(reply.kind === 'ready' ? 0 : reply.id));
-    this.#worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('error', (error) => {
+      const why = error instanceof Error ? error.message : String(error);
+      const failure = new LabError(LabErrorCode.command, `the link emulator has failed: ${why}`);
+      this.#reportFailure(failure);
+      this.#fail(failure);
+    });
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', () => {
         this.#fail(new LabError(LabErrorCode.closed, 'the link emulator has ended'));

@@ -9,7 +9,7 @@ import { monotonicMs } from '../measures/clock.ts';
 import { type Measures, startSampler } from '../measures/sampler.ts';
 import type { TimelineAction } from '../timeline.ts';
 import { startWorkload } from '../workloads/start.ts';
-import type { Workload, WorkloadResult, WorkloadRun } from '../workloads/workload.ts';
+import { type Workload, WorkloadErrorCode, type WorkloadResult, type WorkloadRun } from '../workloads/workload.ts';
 import { type RunData, takeFigure } from './figures.ts';
 import { type Processes, startProcesses } from './processes.ts';
 import type { Scene } from './scene.ts';
@@ -50,7 +50,7 @@ export async function runScene(scene: Scene, options: RunOptions): Promise<Run> 
   const directory = mkdtempSync(join(tmpdir(), 'anabranch-lab-'));
   let lab: Lab | undefined;
   try {
-    lab = await createLab(scene.topology, { seed: options.seed });
+    lab = await createLab(scene.topology, { seed: options.seed, folders: [directory] });
     const processes = await startProcesses(lab, scene.processes, { ...options, directory });
     try {
       const startedAt = new Date().toISOString();
@@ -104,7 +104,7 @@ async function play(
     const failed = new Promise<never>((_, reject) => {
       script.catch(reject);
     });
-    const workloads = new Map(await Promise.race([results, failed, processes.died]));
+    const workloads = new Map(await Promise.race([results, failed, processes.died, lab.failed]));
     options.signal.throwIfAborted();
     const data = { scene, originMs, endMs: monotonicMs(), workloads, measures: await sampler.stop() };
     return { data, steps };
@@ -138,6 +138,9 @@ async function endWorkload({ name, run }: Begun, signal: AbortSignal): Promise<[
   if (result.kind === 'tool' && error !== undefined) {
     throw new LabError(LabErrorCode.command, `workload ${name}: ${error.message}: ${result.stderr.trim().slice(-300)}`);
   }
+  // A transfer that breaks off is a result; one whose server is gone is none.
+  const crash = result.errors.find(({ code }) => code === WorkloadErrorCode.crashed);
+  if (crash !== undefined) throw new LabError(LabErrorCode.command, `workload ${name}: ${crash.message}`);
   return [name, result];
 }
 

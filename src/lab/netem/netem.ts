@@ -51,6 +51,8 @@ const NOTHING: QdiscCounts = {
 
 export class Netem implements LinkDriver {
   readonly kind = 'netem';
+  /** The kernel does not break down. */
+  readonly failed = new Promise<never>(() => undefined);
   readonly #namespace: string;
   readonly #directions: readonly Direction[];
   #timer: NodeJS.Timeout | undefined;
