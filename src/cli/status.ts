@@ -78,7 +78,9 @@ function renderFlow(flow: FlowStatus): string[] {
 function renderSide(name: string, side: SideRecord | undefined): string[] {
   if (side === undefined) return [];
   const how = side.mptcp === 'mptcp' ? 'MPTCP' : `TCP (${side.mptcp})`;
-  return [`    ${name} side: ${how}`, ...side.subflows.map(renderSubflow)];
+  const { congestion } = side;
+  const chosen = congestion === undefined ? '' : `, ${congestion.name}: ${congestion.why}`;
+  return [`    ${name} side: ${how}${chosen}`, ...side.subflows.map(renderSubflow)];
 }
 
 function renderSubflow(subflow: SubflowRecord): string {

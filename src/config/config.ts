@@ -85,7 +85,7 @@ export interface Timeouts {
 export type Transport = 'auto' | 'tcp' | 'mptcp';
 
 export interface SocketConfig {
-  /** Congestion control by name; `undefined`: the kernel's default. */
+  /** Congestion control by name; `auto`: chosen while the connection lives; `undefined`: the kernel's default. */
   readonly congestion: string | undefined;
   /** SO_MARK, for policy routing; needs CAP_NET_ADMIN. */
   readonly mark: number | undefined;

@@ -43,7 +43,7 @@ const TIMEOUTS = {
 const RETENTION_MS = 30 * 86_400_000;
 /** Some 200,000 flows: twenty seconds of a very busy proxy, or days of a household's. */
 const SPOOL_BYTES_MAX = 256 << 20;
-const CONGESTION = 'cubic';
+const CONGESTION = 'auto';
 const KEEPALIVE_SECONDS = 60;
 /** As long as keepalives take to find a silent peer gone: 60 s and three probes 20 s apart. */
 const USER_TIMEOUT_MS = 120_000;

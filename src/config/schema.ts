@@ -113,9 +113,10 @@ const transport = choice(TRANSPORTS, {
 });
 
 const socketShape = {
-  congestion: matching(/^[a-z0-9_]{1,15}$/, 'the name of a congestion control (cubic, bbr, …), or kernel', {
-    description: "Congestion control by name; kernel leaves the kernel's default.",
-    default: 'cubic',
+  congestion: matching(/^[a-z0-9_]{1,15}$/, 'the name of a congestion control (cubic, bbr, …), auto or kernel', {
+    description:
+      "auto: cubic, or bbr over paths that lose packets without being full. Else one by name; kernel leaves the kernel's default.",
+    default: 'auto',
   }).optional(),
   mark: integer(1, MARK_MAX, { description: 'SO_MARK, for policy routing; needs CAP_NET_ADMIN.' }).optional(),
   interface: matching(/^[^\s/:\p{C}]{1,15}$/u, 'the name of a network interface, at most 15 characters', {

@@ -3,6 +3,8 @@
 import type { Config, InboundConfig } from '../config/config.ts';
 import type { EventLoop } from '../dataplane/event-loop.ts';
 import type { PumpResources } from '../dataplane/pump.ts';
+import type { CongestionMemory } from './congestion-memory.ts';
+import type { Tunable } from './congestion-watch.ts';
 import type { ProxyCounters } from './counter-layout.ts';
 import type { FlowEnd, FlowRecord } from './flow-record.ts';
 import type { FlowStatus } from './flow-status.ts';
@@ -13,7 +15,7 @@ import type { Routes } from './routes.ts';
 import type { SourceLimits } from './source-limits.ts';
 
 /** A flow as its thread sees it. */
-export interface LiveFlow {
+export interface LiveFlow extends Tunable {
   /** One of its sides has subflows that may come and go. */
   readonly isMptcp: boolean;
   /** Looks at what the kernel says of its MPTCP sides; ends the flow when a peer has been silent for too long. */
@@ -30,6 +32,7 @@ export interface Context {
   readonly sources: SourceLimits;
   readonly main: MainThread;
   readonly plainPeers: PlainPeers;
+  readonly congestion: CongestionMemory;
   readonly mptcpAvailable: boolean;
   /** Milliseconds since 1970 at the loop's zero. */
   readonly epoch: number;

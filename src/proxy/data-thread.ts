@@ -15,6 +15,8 @@ import { errnoName } from '../socket/errno.ts';
 import { acceptedIsMptcp, type MptcpState } from '../socket/mptcp.ts';
 import { refreshSystemCongestion } from '../socket/options.ts';
 import type { Endpoint } from '../wire/destination.ts';
+import { CongestionMemory } from './congestion-memory.ts';
+import { CongestionWatch } from './congestion-watch.ts';
 import type { Context, LiveFlow } from './context.ts';
 import { COUNTER_LAYOUT } from './counter-layout.ts';
 import { Flow } from './flow.ts';
@@ -70,6 +72,7 @@ class DataThread implements Timed {
       sources: new SourceLimits(setup.sources),
       main: new MainThread(post),
       plainPeers: new PlainPeers(),
+      congestion: new CongestionMemory(),
       mptcpAvailable: setup.mptcpAvailable,
       epoch: Date.now() - performance.now(),
       flows: new Set(),
@@ -88,6 +91,7 @@ class DataThread implements Timed {
     counters.set('heartbeat', Date.now());
     refreshSystemCongestion();
     loop.arm(this.#sampler, loop.now + SAMPLE_MS);
+    new CongestionWatch(loop, this.#context.flows).start();
     this.#post({ kind: 'ready', wakeFd: loop.wakeFd });
     loop.run();
   }

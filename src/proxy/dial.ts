@@ -8,6 +8,7 @@ import type { ConnectFailure } from '../handshake/inbound.ts';
 import type { OutboundEffect, OutboundHandshake } from '../handshake/outbound.ts';
 import { createSocksClient } from '../handshake/socks-client.ts';
 import { isLoopback } from '../routing/access.ts';
+import { initialCongestion } from '../socket/congestion.ts';
 import { errnoName } from '../socket/errno.ts';
 import { type MptcpState, staysMptcp } from '../socket/mptcp.ts';
 import { sendBytes } from '../socket/send-bytes.ts';
@@ -178,7 +179,7 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     const options = {
       mptcp: this.#asksMptcp,
       sourceAddress: first.socket.sourceAddress,
-      socket: first.socket,
+      socket: { ...first.socket, congestion: initialCongestion(first.socket.congestion) },
       // A proxy's handshake begins with our bytes, so there is something to put into the SYN; but it makes every
       // attempt look connected, so it is for a single address only, from a single source.
       fastOpen: first.socket.fastOpen && this.#hops.length > 0 && complete && addresses.length === 1 && !hasChoice,

@@ -54,10 +54,18 @@ export interface SubflowRecord {
   readonly closed: boolean;
 }
 
+/** What `congestion: auto` chose last, and why. */
+export interface CongestionRecord {
+  readonly name: string;
+  readonly why: string;
+}
+
 export interface SideRecord {
   /** `mptcp`, or why the side was plain TCP. */
   readonly mptcp: MptcpState;
   readonly subflows: readonly SubflowRecord[];
+  /** With `congestion: auto`, once it has chosen; it begins with cubic. */
+  readonly congestion?: CongestionRecord | undefined;
 }
 
 /** Times are milliseconds since 1970; `undefined` for what did not come to pass. */

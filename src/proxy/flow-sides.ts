@@ -1,10 +1,15 @@
 // Both sides of a flow as the kernel sees them: MPTCP or not, and the subflows, sampled while they last.
 
+import type { SocketConfig } from '../config/config.ts';
 import type { Connection } from '../dataplane/connection.ts';
+import { isLoopback } from '../routing/access.ts';
+import { AUTO } from '../socket/congestion.ts';
 import { localEndpoint } from '../socket/connect.ts';
 import { type MptcpState, staysMptcp } from '../socket/mptcp.ts';
 import { type MptcpSample, type SubflowSample, sampleMptcp, sampleTcp } from '../socket/subflows.ts';
 import type { Endpoint } from '../wire/destination.ts';
+import { CongestionKeeper } from './congestion-keeper.ts';
+import type { CongestionMemory } from './congestion-memory.ts';
 import type { SideRecord } from './flow-record.ts';
 import { SubflowLog } from './subflow-log.ts';
 
@@ -12,6 +17,7 @@ class Side {
   readonly connection: Connection | undefined;
   readonly remote: Endpoint;
   mptcp: MptcpState;
+  #keeper: CongestionKeeper | undefined;
   #log: SubflowLog | undefined;
   /** MPTCP refuses TCP_USER_TIMEOUT; this is the same, as of the last sample. */
   silent = false;
@@ -26,6 +32,16 @@ class Side {
     this.remote = remote;
     this.mptcp = mptcp;
     this.#userTimeout = userTimeout;
+  }
+
+  keep(memory: CongestionMemory, { congestion }: SocketConfig, now: number): void {
+    if (congestion !== AUTO || this.connection === undefined || isLoopback(this.remote.address)) return;
+    this.#keeper = new CongestionKeeper(memory, this.remote.address, this.connection.fd, now);
+  }
+
+  /** Call only while the connection is open. Returns whether the kernel was asked. */
+  tune(now: number, bytes: number): boolean {
+    return this.#keeper?.look(now, bytes, this.mptcp === 'mptcp') === true;
   }
 
   /** Call only while the connection is open. */
@@ -48,7 +64,12 @@ class Side {
   }
 
   record(): SideRecord {
-    return { mptcp: this.mptcp, subflows: this.#log?.subflows() ?? [] };
+    const congestion = this.#keeper?.record;
+    return {
+      mptcp: this.mptcp,
+      subflows: this.#log?.subflows() ?? [],
+      ...(congestion === undefined ? {} : { congestion }),
+    };
   }
 
   #watch({ unacked, acknowledged, lastAckMs }: MptcpSample, now: number): void {
@@ -77,6 +98,17 @@ export class FlowSides {
 
   setServer(server: Connection, remote: Endpoint, mptcp: MptcpState, userTimeout: number): void {
     this.#server = new Side(server, remote, mptcp, userTimeout);
+  }
+
+  /** From now on sides whose configuration leaves it to us choose their congestion control themselves. */
+  keepCongestion(memory: CongestionMemory, client: SocketConfig, server: SocketConfig, now: number): void {
+    this.#client.keep(memory, client, now);
+    this.#server?.keep(memory, server, now);
+  }
+
+  /** `down` and `up`: bytes sent to the client and to the server. Returns how many sides the kernel was asked about. */
+  tune(now: number, down: number, up: number): number {
+    return (this.#client.tune(now, down) ? 1 : 0) + (this.#server?.tune(now, up) === true ? 1 : 0);
   }
 
   get reached(): Endpoint | undefined {

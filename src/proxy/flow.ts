@@ -126,6 +126,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     this.#server = dialed.connection;
     this.#connectedAt = loop.now;
     this.sides.setServer(dialed.connection, dialed.reached, dialed.mptcp, dialed.socket.userTimeout);
+    this.sides.keepCongestion(this.#context.congestion, this.#origin.inbound.socket, dialed.socket, loop.now);
     this.#settle = { at: loop.now + SETTLE_MS, socket: dialed.socket };
     this.#phase = 'relaying';
     this.#relay = new Relay(loop, this.#client, dialed.connection, resources, this);
@@ -189,6 +190,10 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   watch(): void {
     this.sides.sample(this.#context.loop.now, this.#isEnding);
     if (this.sides.isSilent) this.#finish('peer-silent', undefined);
+  }
+
+  tune(now: number): number {
+    return this.#relay === undefined ? 0 : this.sides.tune(now, this.#relay.down.bytes, this.#relay.up.bytes);
   }
 
   status(): FlowStatus {

@@ -3,6 +3,7 @@
 
 import type { Config, InboundConfig, ListenAddress } from '../config/config.ts';
 import { closeSocket } from '../socket/close.ts';
+import { initialCongestion } from '../socket/congestion.ts';
 import { expectFree, type Listener, openListener } from '../socket/listen.ts';
 import { type Endpoint, formatHostPort } from '../wire/destination.ts';
 import type { ListenerHandle } from './messages.ts';
@@ -71,7 +72,14 @@ export class Listeners {
         transport: inbound.transport,
         shared: true,
         fastOpen: inbound.socket.fastOpen,
-        socket: { congestion, mark, keepalive, notsentLowat, userTimeout, interface: inbound.socket.interface },
+        socket: {
+          congestion: initialCongestion(congestion),
+          mark,
+          keepalive,
+          notsentLowat,
+          userTimeout,
+          interface: inbound.socket.interface,
+        },
       });
       first ??= listener;
       handles.push({ fd: listener.fd, inbound: inbound.name, key, isMptcp: listener.isMptcp });

@@ -20,7 +20,7 @@ function configOf(text: string): Config {
 }
 
 const SOCKET = {
-  congestion: 'cubic',
+  congestion: 'auto',
   mark: undefined,
   interface: undefined,
   sourceAddress: [],
