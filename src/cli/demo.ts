@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { DemoOptions } from '../lab/demo/demo.ts';
+import type { DemoSample } from '../lab/demo/demo-result.ts';
 import type { DemoSettings } from '../lab/demo/demo-settings.ts';
 import { CliError } from './cli-error.ts';
 import { VERSION } from './version.ts';
@@ -12,6 +13,7 @@ interface DemoFlags {
   readonly quick?: true;
   readonly json?: true;
   readonly congestion?: string;
+  readonly report?: string;
 }
 
 type Show = Pick<DemoOptions, 'onStart' | 'onSample' | 'onEvent'> & { readonly end: () => void };
@@ -25,8 +27,8 @@ Examples:
   anabranch demo --quick             24 MB, some 20 s
   anabranch demo --json | jq .mptcp  for scripts: mptcp, tcp, events, flow, settings, versions
 
-It runs in network namespaces of its own and leaves nothing behind. Without root it uses user namespaces, where the kernel
-lets it. Exit codes: 0 the download over MPTCP came whole, 1 it did not, 2 wrong usage, 3 something needed is not there.`;
+It runs in network namespaces of its own and leaves nothing behind but its report, a page with plots. Without root it
+uses user namespaces, where the kernel lets it. Exit codes: 0 the download over MPTCP came whole, 1 it did not, 2 wrong usage, 3 something needed is not there.`;
 
 export function register(program: Command): void {
   program
@@ -42,6 +44,7 @@ export function register(program: Command): void {
       '--congestion <name>',
       'congestion control of all senders; default: bbr where the kernel has it, else cubic',
     )
+    .option('--report <file>', 'where the page with plots goes; default: a new folder in the temporary one')
     .addHelpText('after', HELP)
     .action(async (flags: DemoFlags) => {
       process.exitCode = await demo(flags);
@@ -57,11 +60,13 @@ async function demo(flags: DemoFlags): Promise<number> {
       import('../lab/demo/demo-settings.ts'),
     ]);
   try {
+    if (flags.report !== undefined) (await import('./demo-report.ts')).checkReportFile(flags.report);
     const congestion = chooseCongestion(flags.congestion);
     if (mayMakeNamespaces()) {
-      return await play(settings.demoSettings({ quick: flags.quick === true, congestion }), flags.json === true);
+      return await play(settings.demoSettings({ quick: flags.quick === true, congestion }), flags);
     }
-    const given = [flags.quick && '--quick', flags.json && '--json'].filter((flag) => flag !== undefined);
+    const report = flags.report === undefined ? [] : ['--report', flags.report];
+    const given = [flags.quick && '--quick', flags.json && '--json', ...report].filter((flag) => flag !== undefined);
     const command = [process.execPath, ...process.execArgv, MAIN, 'demo', ...given, '--congestion', congestion];
     return await enterUserNamespace(command as string[]);
   } catch (error) {
@@ -70,7 +75,10 @@ async function demo(flags: DemoFlags): Promise<number> {
   }
 }
 
-async function play(settings: DemoSettings, json: boolean): Promise<number> {
+async function play(
+  settings: DemoSettings,
+  { json = false, report }: { json?: boolean; report?: string },
+): Promise<number> {
   const [{ runDemo }, { isWhole }, { verdictLines }, { wrap }] = await Promise.all([
     import('../lab/demo/demo.ts'),
     import('../lab/demo/demo-result.ts'),
@@ -90,7 +98,13 @@ async function play(settings: DemoSettings, json: boolean): Promise<number> {
   process.on('exit', onExit);
   try {
     const command = { node: process.execPath, anabranch: [process.execPath, MAIN], anabranchVersion: VERSION };
-    const result = await runDemo({ settings, ...command, signal: stop.signal, ...show });
+    /** Four a second: bounded by the settings' secondsMax. */
+    const samples: DemoSample[] = [];
+    const onSample = (sample: DemoSample): void => {
+      samples.push(sample);
+      show.onSample?.(sample);
+    };
+    const result = await runDemo({ settings, ...command, signal: stop.signal, ...show, onSample });
     show.end();
     // Only a terminal needs lines of a certain length.
     const columns = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
@@ -99,6 +113,11 @@ async function play(settings: DemoSettings, json: boolean): Promise<number> {
         .flatMap((line) => wrap(line, columns))
         .join('\n');
     process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `\n${verdict()}\n`);
+    if (!json || report !== undefined) {
+      const { writeDemoReport } = await import('./demo-report.ts');
+      const path = await writeDemoReport(result, samples, verdictLines(result), report);
+      process.stderr.write(`The report, with plots: ${path}\n`);
+    }
     return isWhole(result.mptcp) ? 0 : 1;
   } catch (error) {
     show.end();

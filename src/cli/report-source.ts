@@ -24,7 +24,8 @@ const MISSING = 3;
 export async function openSource(text: string | undefined): Promise<ReportSource> {
   const read = readLog(text ?? 'embedded');
   // Any file may be read, whatever its name.
-  if ('wrong' in read && text !== undefined && existsSync(text) && statSync(text).isFile()) return linesSource(text);
+  if ('wrong' in read && text !== undefined && existsSync(text) && !statSync(text).isDirectory())
+    return linesSource(text);
   if ('wrong' in read) {
     throw new CliError(`--log ${text} ${read.wrong}: embedded:DIRECTORY, postgres://…, or a file of JSON lines`, USAGE);
   }

@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { FlowFilter } from '../flowlog/queries.ts';
 import type { ExperimentResult } from '../lab/experiments/results.ts';
 import type { Plot } from '../report/plots/plot.ts';
+import { formatNetwork, isNetworkFault, parseNetwork } from '../routing/network.ts';
 import { CliError } from './cli-error.ts';
 import { explaining, openSource, type ReportSource } from './report-source.ts';
 
@@ -71,13 +72,15 @@ function parseTime(text: string): number {
 }
 
 function parseClient(text: string): string {
-  // Both kinds of log take only what is an address or a network; neither says so as well.
-  if (/^[\d.]+(\/\d{1,2})?$|^[\da-f:.]+(\/\d{1,3})?$/i.test(text)) return text;
-  throw new InvalidArgumentError('an address, or a network such as 192.0.2.0/24');
+  const network = parseNetwork(text);
+  if (!isNetworkFault(network)) return formatNetwork(network);
+  const meant = network.fault === 'host-bits' ? `; did you mean ${network.network}?` : '';
+  throw new InvalidArgumentError(`an address, or a network such as 192.0.2.0/24${meant}`);
 }
 
 async function report(flags: ReportFlags): Promise<void> {
   const { csv, json, flow, experiment, log } = flags;
+  if (csv && flow !== undefined) throw new CliError('--csv lists flows; --flow goes without it', 2);
   if (csv && json) throw new CliError('--csv and --json: one of them', 2);
   if (experiment !== undefined) {
     if (log !== undefined || flow !== undefined || csv)
@@ -144,7 +147,6 @@ async function reportFlow(source: ReportSource, id: string, flags: ReportFlags):
     await writeFiles(flags, [flowTimeline(found)], (drawn) => pageOfFlow(found, drawn));
   }
   if (flags.json) print(`${JSON.stringify({ format: 1, ...found })}\n`);
-  else if (flags.csv) throw new CliError('--flow goes without --csv', 2);
   else {
     const { formatFlow } = await import('../report/text.ts');
     print(formatFlow(found));

@@ -41,6 +41,11 @@ export function tableOf(caption: string, heads: readonly string[], rows: readonl
   return `<div class="table"><table><caption>${escapeHtml(caption)}</caption><thead><tr>${head}</tr></thead><tbody>\n${body}\n</tbody></table></div>` as Html;
 }
 
+/** Lines as they would stand on a terminal. */
+export function linesOf(caption: string, lines: readonly string[]): Html {
+  return `<div class="table"><h2>${escapeHtml(caption)}</h2><pre>${escapeHtml(lines.join('\n'))}</pre></div>` as Html;
+}
+
 /** The few figures that matter most. */
 export function tilesOf(tiles: readonly { readonly figure: string; readonly text: string }[]): Html {
   const items = tiles.map(({ figure, text }) => `<li><strong>${escapeHtml(figure)}</strong> ${escapeHtml(text)}</li>`);
@@ -85,6 +90,8 @@ figcaption { font-size: .87rem; }
 .table { margin: 1rem 0; padding: .75rem 1rem; overflow-x: auto; break-inside: avoid; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }
+h2 { font-size: .9rem; font-weight: 600; margin: 0 0 .4rem; }
+pre { font-family: inherit; font-size: .9rem; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 th { font-weight: 500; color: var(--faint); border-top: 0; }
 .figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }

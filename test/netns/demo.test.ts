@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -100,10 +101,17 @@ function interruptAgain({ child }: Demo): void {
 }
 
 describe('the demo', { skip, timeout: 300_000 }, () => {
-  test('carries the download over MPTCP through the cut, and says so as JSON', async () => {
-    const demo = startDemo(['--quick', '--json']);
+  test('carries the download over MPTCP through the cut, and says so as JSON and in a report', async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'anabranch-demo-test-'));
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    const report = join(directory, 'report.html');
+    const demo = startDemo(['--quick', '--json', '--report', report]);
     const { status, stdout, stderr } = await demo.ended;
     assert.equal(status, 0, stderr);
+    assert.ok(stderr.includes(report), stderr);
+    const page = readFileSync(report, 'utf8');
+    assert.match(page, /Both downloads came through whole/);
+    assert.match(page, /path 1 is cut at [\d.]+ s/);
     const { mptcp, tcp, events, flow, versions } = JSON.parse(stdout);
     assert.deepEqual([mptcp.finished, mptcp.sha256Ok, mptcp.bytes], [true, true, 24_000_000]);
     // Each path carried a part of it that no accident explains, and together the whole.
@@ -168,10 +176,14 @@ describe('the demo on a terminal', { skip: skip || requireCommands('script'), ti
 });
 
 describe('the demo for ordinary users', { skip: skipOther, timeout: 300_000 }, () => {
-  test('runs in a user namespace, in lines without control characters where there is no terminal', async () => {
+  test('runs in a user namespace, in lines without control characters where there is no terminal', async (t) => {
     const demo = startDemo(['--quick'], NOBODY);
     const { status, stdout, stderr } = await demo.ended;
     assert.equal(status, 0, stderr);
+    const report = /^The report, with plots: (\/.*\/anabranch-demo-\w+\/report\.html)$/m.exec(stderr)?.[1];
+    assert.ok(report !== undefined, stderr);
+    t.after(() => rmSync(dirname(report), { recursive: true, force: true }));
+    assert.match(readFileSync(report, 'utf8'), /<\/html>/);
     assert.match(stdout, /^ +\d+\.\d s {2}path 1 is cut/m);
     assert.match(stdout, /^(Both downloads|The download over MPTCP) came through/m);
     assert.match(stdout, /^Through anabranch, over MPTCP: finished in \d+\.\d s, SHA-256 right/m);
@@ -204,6 +216,12 @@ describe('the demo for ordinary users', { skip: skipOther, timeout: 300_000 }, (
     const { status, stderr } = await startDemo(['--quick'], LOCKED).ended;
     assert.equal(status, 3, stderr);
     assert.match(stderr, /^anabranch: a lab needs root, or user namespaces.*sysctl -w user\.max_user_namespaces=/);
+  });
+
+  test('says at once where its report cannot go', async () => {
+    const { status, stderr } = await startDemo(['--quick', '--report', '/nowhere/report.html']).ended;
+    assert.equal(status, 2);
+    assert.match(stderr, /--report \/nowhere\/report\.html: .*no such file or directory/);
   });
 
   test('names a congestion control that the kernel does not have', async () => {

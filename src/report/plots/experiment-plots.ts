@@ -4,10 +4,9 @@
 import { parse } from 'yaml';
 import { ALARM, FAINT, INK, MAIN, PALE, PAPER } from '../colours.ts';
 import { type Results, type Run, type Series, type Setting, typicalRun } from '../experiment.ts';
-import { formatPlain, printable } from '../figures.ts';
-import { RATE_LABEL } from './axes.ts';
-import { colourScale } from './paths.ts';
-import { HEIGHT, type Plot, WIDTH } from './plot.ts';
+import { printable } from '../figures.ts';
+import { coursePlot } from './course.ts';
+import { type Plot, WIDTH } from './plot.ts';
 
 const ROW = 30;
 /** Of the font at its size here. */
@@ -16,7 +15,6 @@ const LETTER_WIDTH = 7;
 const BOX_RUNS_MIN = 4;
 const SERIES_MAX = 24;
 const BINS_MAX = 240;
-const STEPS_MAX = 8;
 
 export function plotsOfExperiment(results: Results): Plot[] {
   const measured = results.settings.filter(({ runs }) => runs.length > 0);
@@ -138,66 +136,22 @@ function seriesPlot({ experiment }: Results, setting: Setting, index: number): P
   if (!(to > from)) return undefined;
   const binMs = Math.ceil((to - from) / BINS_MAX / 50) * 50;
   const bins = Math.ceil((to - from) / binMs);
-  const values = paths.flatMap(({ link, series }, order) =>
-    Array.from({ length: bins + 1 }, (_, n) => {
-      const at = from + Math.min(n, bins - 1) * binMs;
-      return {
-        path: printable(link, 40),
-        order,
-        at: Math.min(from + n * binMs, to) / 1_000,
-        bits: rate(series, run.originMs + at, binMs),
-      };
-    }),
-  );
-  const steps = run.steps.filter(({ atMs }) => atMs >= from && atMs <= to).slice(0, STEPS_MAX);
-  const title = `${experiment.name}: ${setting.name}`;
-  const x = {
-    type: 'quantitative' as const,
-    scale: { domain: [from / 1_000, to / 1_000] as [number, number], nice: false },
-  };
-  const notes = steps.map(({ what, atMs }, i) => `${i + 1}: ${printable(what, 80)} at ${formatPlain(atMs / 1_000)} s`);
-  return {
+  return coursePlot({
     name: `series-${String(index + 1).padStart(2, '0')}-${fileName(setting.name)}`,
-    title: printable(title, 80),
-    about: `What each link carried at the client, stacked, headers included, in the run nearest to the median.${notes.length === 0 ? '' : ` ${notes.join('; ')}.`}`,
-    spec: {
-      width: WIDTH,
-      height: HEIGHT - 40,
-      title: printable(title, 80),
-      layer: [
-        {
-          data: { values },
-          mark: { type: 'area', interpolate: 'step-after', stroke: PAPER.light, strokeWidth: 0.5 },
-          encoding: {
-            x: { field: 'at', ...x, axis: { title: 'seconds', grid: false, tickCount: 10 } },
-            y: {
-              field: 'bits',
-              type: 'quantitative',
-              stack: 'zero',
-              axis: { title: 'throughput', labelExpr: RATE_LABEL, tickCount: 5 },
-            },
-            color: {
-              field: 'path',
-              type: 'nominal',
-              scale: colourScale(paths.map(({ link }) => link)),
-              legend: { title: null, orient: 'top', direction: 'horizontal', symbolType: 'square' },
-            },
-            order: { field: 'order', type: 'quantitative' },
-          },
-        },
-        {
-          data: { values: steps.map(({ atMs }) => ({ at: atMs / 1_000 })) },
-          mark: { type: 'rule', color: ALARM.light, strokeWidth: 1.4, strokeDash: [5, 3] },
-          encoding: { x: { field: 'at', ...x } },
-        },
-        {
-          data: { values: steps.map(({ atMs }, i) => ({ at: atMs / 1_000, text: String(i + 1) })) },
-          mark: { type: 'text', y: -3, baseline: 'bottom', fontSize: 11, color: ALARM.light },
-          encoding: { x: { field: 'at', ...x }, text: { field: 'text' } },
-        },
-      ],
-    },
-  };
+    title: `${experiment.name}: ${setting.name}`,
+    about: 'What each link carried at the client, stacked, headers included, in the run nearest to the median.',
+    fromMs: from,
+    toMs: to,
+    paths: paths.map(({ link, series }) => ({
+      name: link,
+      // The last rate is repeated, to give its bin a width.
+      rates: Array.from({ length: bins + 1 }, (_, n) => ({
+        atMs: Math.min(from + n * binMs, to),
+        bits: rate(series, run.originMs + from + Math.min(n, bins - 1) * binMs, binMs),
+      })),
+    })),
+    marks: run.steps,
+  });
 }
 
 /** The host that the experiment's first workload runs on; undefined where the text does not say it plainly. */
