@@ -101,7 +101,7 @@ export function controlPath(id: string, directory: string): string {
   return join(directory, `${id}.sock`);
 }
 
-function recordPath(id: string, directory: string): string {
+export function recordPath(id: string, directory: string): string {
   return join(directory, `${id}.json`);
 }
 

@@ -12,6 +12,7 @@ import {
   listLabs,
   namespacePath,
   processStartTime,
+  recordPath,
   STATE_DIRECTORY,
 } from './registry.ts';
 import { unknownName } from './unknown-name.ts';
@@ -22,13 +23,20 @@ export interface RunningLab {
   readonly controlPath: string;
   /** Its process as seen from here, when it has namespaces of its own; undefined for a lab in ours. */
   readonly inside: number | undefined;
+  /** Whose it is. */
+  readonly uid: number | undefined;
 }
 
 /** Every lab whose program runs and whose records this user may read. */
 export function findRunningLabs(directory = STATE_DIRECTORY): RunningLab[] {
   const own = listLabs(directory)
     .filter(isAlive)
-    .map((record) => ({ record, controlPath: controlPath(record.id, directory), inside: undefined }));
+    .map((record) => ({
+      record,
+      controlPath: controlPath(record.id, directory),
+      inside: undefined,
+      uid: ownerOf(recordPath(record.id, directory)),
+    }));
   const seen = new Set([identityOf(directory)]);
   const others: RunningLab[] = [];
   for (const [, pids] of processesByMounts()) {
@@ -39,22 +47,32 @@ export function findRunningLabs(directory = STATE_DIRECTORY): RunningLab[] {
     for (const record of listLabs(there)) {
       const inside = pids.find((pid) => isProcessOf(record, pid));
       if (inside === undefined) continue;
-      others.push({ record, inside, controlPath: controlPath(record.id, join(`/proc/${inside}/root`, directory)) });
+      const path = controlPath(record.id, join(`/proc/${inside}/root`, directory));
+      others.push({ record, inside, controlPath: path, uid: ownerOf(`/proc/${inside}`) });
     }
   }
   return [...own, ...others];
 }
 
-/** The lab that is meant: the one of this id, or the only one there is. Throws a LabError. */
-export function chooseLab(labs: readonly RunningLab[], id: string | undefined): RunningLab {
-  const ids = labs.map(({ record }) => record.id).join(', ');
+/**
+ * The lab that is meant: the one of this id, or the only one there is; of those of several users, the only one of this
+ * user. Throws a LabError.
+ */
+export function chooseLab(labs: readonly RunningLab[], id: string | undefined, user = process.getuid?.()): RunningLab {
   if (labs.length === 0) throw new LabError(LabErrorCode.missing, 'no lab is running; start one with anabranch lab up');
-  const found = id === undefined ? labs[0] : labs.find(({ record }) => record.id === id);
-  if (found === undefined) throw new LabError(LabErrorCode.unknownName, `no lab ${id} is running; running are: ${ids}`);
-  if (id === undefined && labs.length > 1) {
-    throw new LabError(LabErrorCode.unknownName, `several labs are running: say which one with --lab, of: ${ids}`);
+  const names = (of: readonly RunningLab[]): string => of.map(({ record }) => record.id).join(', ');
+  if (id !== undefined) {
+    const found = labs.find(({ record }) => record.id === id);
+    if (found !== undefined) return found;
+    throw new LabError(LabErrorCode.unknownName, `no lab ${id} is running; running are: ${names(labs)}`);
   }
-  return found;
+  const mine = labs.filter(({ uid }) => uid === user);
+  const meant = mine.length > 0 ? mine : labs;
+  if (meant.length === 1) return meant[0]!;
+  throw new LabError(
+    LabErrorCode.unknownName,
+    `several labs are running: say which one with --lab, of: ${names(meant)}`,
+  );
 }
 
 /** The command that runs `command` on a host of a lab, in the folder `cwd` where the lab has it too. */
@@ -109,6 +127,14 @@ function processesByMounts(): Map<number, number[]> {
     else group.push(Number(name));
   }
   return groups;
+}
+
+function ownerOf(path: string): number | undefined {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return undefined;
+  }
 }
 
 function inodeOf(path: string): number | undefined {

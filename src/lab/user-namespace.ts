@@ -68,15 +68,20 @@ function findOptions(): readonly string[] {
   throw new LabError(LabErrorCode.missing, explainRefusal(readSettings(), said));
 }
 
+const KINDS = { user: 'user', net: 'network', mnt: 'mount' } as const;
+type Kind = keyof typeof KINDS;
+
+/** What unshare(2) says by ENOSPC: a limit is reached, or nested too deeply. */
+const FULL = /No space left on device/;
+
 /** Settings of the machine that keep users from namespaces; undefined where the kernel does not have one. */
 export interface NamespaceSettings {
   /** Whether the kernel knows user namespaces at all. */
   readonly known: boolean;
   /** kernel.unprivileged_userns_clone, of Debian's kernels. */
   readonly unprivilegedClone: string | undefined;
-  /** user.max_user_namespaces, user.max_net_namespaces */
-  readonly maxUser: string | undefined;
-  readonly maxNet: string | undefined;
+  /** The limits of the kinds that a lab needs, user.max_user_namespaces and so on, by kind. */
+  readonly limits: Readonly<Partial<Record<Kind, string | undefined>>>;
   /** kernel.apparmor_restrict_unprivileged_userns, of Ubuntu's. */
   readonly apparmor: string | undefined;
   /** Whether a filter of system calls is in force, as in a container. */
@@ -90,14 +95,18 @@ export function explainRefusal(settings: NamespaceSettings, said: string): strin
   if (settings.unprivilegedClone === '0') {
     reasons.push('the kernel keeps them from users: sysctl -w kernel.unprivileged_userns_clone=1 lets them');
   }
-  if (settings.maxUser === '0') reasons.push('none is allowed: sysctl -w user.max_user_namespaces=10000 allows them');
-  if (settings.maxNet === '0') {
-    reasons.push('no network namespace is allowed: sysctl -w user.max_net_namespaces=10000 allows them');
+  for (const kind of Object.keys(KINDS) as Kind[]) {
+    if (settings.limits[kind] !== '0') continue;
+    reasons.push(`no ${KINDS[kind]} namespace is allowed: sysctl -w user.max_${kind}_namespaces=10000 allows them`);
   }
   if (settings.apparmor === '1') {
     reasons.push(
       'AppArmor takes their rights away: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 gives them',
     );
+  }
+  if (reasons.length === 0 && FULL.test(said)) {
+    const limits = Object.entries(settings.limits).map(([kind, limit]) => `user.max_${kind}_namespaces=${limit}`);
+    reasons.push(`as many as are allowed are there already (${limits.join(', ')}): end some, or raise these sysctls`);
   }
   if (reasons.length === 0 && settings.filtered) {
     reasons.push('a filter of system calls (seccomp), as containers have one, seems to forbid them');
@@ -111,8 +120,11 @@ function readSettings(): NamespaceSettings {
   return {
     known: readText('/proc/self/uid_map') !== undefined,
     unprivilegedClone: sysctl('kernel/unprivileged_userns_clone'),
-    maxUser: sysctl('user/max_user_namespaces'),
-    maxNet: sysctl('user/max_net_namespaces'),
+    limits: {
+      user: sysctl('user/max_user_namespaces'),
+      net: sysctl('user/max_net_namespaces'),
+      mnt: sysctl('user/max_mnt_namespaces'),
+    },
     apparmor: sysctl('kernel/apparmor_restrict_unprivileged_userns'),
     filtered: /^Seccomp:\s*2$/m.test(readText('/proc/self/status') ?? ''),
   };

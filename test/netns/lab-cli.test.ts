@@ -31,7 +31,7 @@ const unread = skip || (runLab(['--help'], asOrdinaryUser()).code !== 0 && 'anot
 
 const ID = `c${process.pid % 100_000}`;
 
-describe('a lab that is up', { skip, timeout: 60_000 }, () => {
+describe('a lab that is up', { skip, timeout: 240_000 }, () => {
   const id = `${ID}up`;
   before(async () => {
     const { facts } = await bringUp(['two-paths', '--id', id]);
@@ -124,7 +124,7 @@ describe('a lab that is up', { skip, timeout: 60_000 }, () => {
   });
 });
 
-test('down ends a lab, and leaves nothing', { skip, timeout: 30_000 }, async () => {
+test('down ends a lab, and leaves nothing', { skip, timeout: 120_000 }, async () => {
   const id = `${ID}dn`;
   const { child } = await bringUp(['single-path', '--id', id]);
   const ended = once(child, 'exit');
@@ -133,7 +133,7 @@ test('down ends a lab, and leaves nothing', { skip, timeout: 30_000 }, async () 
   assert.deepEqual(leftOf(id), []);
 });
 
-test('clean removes what a kill −9 left, and says so', { skip, timeout: 30_000 }, async () => {
+test('clean removes what a kill −9 left, and says so', { skip, timeout: 120_000 }, async () => {
   const id = `${ID}cl`;
   const { child } = await bringUp(['single-path', '--id', id]);
   assert.doesNotMatch(runLab(['clean']).out, new RegExp(id), 'it is in use');
@@ -145,7 +145,7 @@ test('clean removes what a kill −9 left, and says so', { skip, timeout: 30_000
   assert.deepEqual(leftOf(id), []);
 });
 
-test('the timeline is played when it is asked for', { skip, timeout: 30_000 }, async () => {
+test('the timeline is played when it is asked for', { skip, timeout: 120_000 }, async () => {
   const id = `${ID}tl`;
   const path = join(directory, 'timeline.yaml');
   const hosts = 'hosts: { a: , b: }\nlinks: { wire: { between: [a, b] } }\n';
@@ -157,7 +157,7 @@ test('the timeline is played when it is asked for', { skip, timeout: 30_000 }, a
   assert.deepEqual(leftOf(id), []);
 });
 
-describe('what cannot be is said in words, and leaves nothing', { skip, timeout: 60_000 }, () => {
+describe('what cannot be is said in words, and leaves nothing', { skip, timeout: 240_000 }, () => {
   const file = (text: string): string => {
     const path = join(directory, 'f.yaml');
     writeFileSync(path, text);
@@ -184,6 +184,11 @@ describe('what cannot be is said in words, and leaves nothing', { skip, timeout:
             '  y: { between: [a, b] }\n',
         ),
       /f\.yaml:4:6 links\.y\.addresses: 10\.0\.2\.0\/24 overlaps 10\.0\.0\.0\/8 of link x/,
+    ],
+    [
+      'packets too small for IPv6',
+      () => file('hosts: { a: , b: }\nlinks:\n  x: { between: [a, b], mtu: 1000 }\n'),
+      /f\.yaml:3:30 links\.x\.mtu: is 1000, too small for IPv6 — at least 1280, or ipv6: false at the top\n$/,
     ],
     ['not YAML', () => file('hosts: [\n'), /f\.yaml:\d:\d+: .* — /],
   ] as const) {
@@ -224,17 +229,32 @@ describe('what cannot be is said in words, and leaves nothing', { skip, timeout:
     assert.equal(code, 3);
   });
 
-  test('neither root nor user namespaces', () => {
-    const deny =
-      'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all -- "$@"';
-    const as = ['unshare', '--user', '--map-root-user', 'sh', '-c', deny, 'sh'];
-    const { code, out, err } = runLab(['up', 'two-paths'], as);
-    assert.match(err, /^anabranch: a lab needs root, or user namespaces.*sysctl -w user\.max_user_namespaces=10000/);
-    assert.deepEqual([code, out], [3, '']);
-  });
+  for (const kind of ['user', 'net', 'mnt']) {
+    test(`neither root nor ${kind} namespaces`, () => {
+      const limit = `max_${kind}_namespaces`;
+      const deny = `echo 0 > /proc/sys/user/${limit} && exec setpriv --bounding-set=-all --inh-caps=-all -- "$@"`;
+      for (const args of [
+        ['up', 'two-paths'],
+        ['run', 'pooling', '--quick'],
+      ]) {
+        const { code, out, err } = runLab(args, ['unshare', '--user', '--map-root-user', 'sh', '-c', deny, 'sh']);
+        assert.match(err, /^anabranch: a lab needs root, or user namespaces/);
+        assert.match(err, new RegExp(`sysctl -w user\\.${limit}=10000 allows them; or run it as root\n$`));
+        assert.deepEqual([code, out], [3, '']);
+      }
+    });
+  }
 });
 
-test('on a kernel without MPTCP all hosts are without it', { skip, timeout: 30_000 }, async () => {
+test('/dev/net/tun is not needed', { skip, timeout: 120_000 }, async () => {
+  const id = `${ID}tu`;
+  await bringUp(['two-paths', '--id', id], alone('{ [ ! -d /dev/net ] || mount -t tmpfs tmpfs /dev/net; }'));
+  const seen = runLab(['exec', '--lab', id, 'client', 'sh', '-c', 'ls /dev/net; ip -brief link show dev wifi']);
+  assert.match(seen.out, /^wifi@\S+ +UP /, seen.err);
+  assert.equal(runLab(['down', '--lab', id]).err, '');
+});
+
+test('on a kernel without MPTCP all hosts are without it', { skip, timeout: 120_000 }, async () => {
   const id = `${ID}nm`;
   await bringUp(['two-paths', '--id', id], alone('mount -t tmpfs tmpfs /proc/sys/net/mptcp'));
   const { code, out, err } = runLab(['exec', '--lab', id, 'client', 'ip', 'mptcp', 'endpoint', 'show']);
@@ -243,7 +263,7 @@ test('on a kernel without MPTCP all hosts are without it', { skip, timeout: 30_0
   assert.equal(runLab(['down', '--lab', id]).err, '');
 });
 
-describe('an ordinary user', { skip: noUsers, timeout: 60_000 }, () => {
+describe('an ordinary user', { skip: noUsers, timeout: 240_000 }, () => {
   const user = asOrdinaryUser();
 
   test('has labs too, and may do all with them', async () => {
@@ -275,7 +295,7 @@ describe('an ordinary user', { skip: noUsers, timeout: 60_000 }, () => {
   });
 });
 
-describe('^C at any moment leaves nothing', { skip, timeout: 120_000 }, () => {
+describe('^C at any moment leaves nothing', { skip, timeout: 240_000 }, () => {
   for (const [who, as, signal, tries, withinMs] of [
     ['root', [], 'SIGINT', 20, 800],
     ['an ordinary user', asOrdinaryUser(), 'SIGTERM', 8, 1_200],

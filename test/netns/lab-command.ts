@@ -18,7 +18,7 @@ export interface Outcome {
 /** `as` comes before the command: another user, other namespaces. */
 export function runLab(args: readonly string[], as: readonly string[] = [], input = ''): Outcome {
   const [program = '', ...rest] = [...as, process.execPath, MAIN, 'lab', ...args];
-  const { status, stdout, stderr } = spawnSync(program, rest, { input, encoding: 'utf8', timeout: 30_000 });
+  const { status, stdout, stderr } = spawnSync(program, rest, { input, encoding: 'utf8', timeout: 60_000 });
   return { code: status, out: stdout, err: stderr };
 }
 
