@@ -1,4 +1,5 @@
-// The kernel's MPTCP path manager of one network namespace: its endpoints and limits.
+// The kernel's MPTCP path manager of one network namespace: its endpoints and limits; and what it does at the word of a
+// userspace path manager, for connections that began under one (net.mptcp.path_manager=userspace).
 
 import { encodeGetFamily, type GenericFamily, parseFamily, parseGenericMessage } from '../wire/genetlink.ts';
 import {
@@ -43,19 +44,7 @@ export class PathManager {
 
   /** At most 255, of the kernel's own doing. Throws a NetlinkError. */
   endpoints(): PmAddress[] {
-    let endpoints: PmAddress[] = [];
-    const errno = this.#socket.dump(
-      (sequence) => encodePmRequest(this.#family, { kind: 'list' }, sequence),
-      () => {
-        endpoints = [];
-      },
-      (_, payload) => {
-        const endpoint = parseEndpoint(parseGenericMessage(payload));
-        if (endpoint !== undefined) endpoints.push(endpoint);
-      },
-    );
-    if (errno !== 0) throw new NetlinkError(errno, 'listing the MPTCP endpoints');
-    return endpoints;
+    return this.#list({ kind: 'list' }, 'listing the MPTCP endpoints');
   }
 
   /** Existing connections open a subflow from it at once. Throws a NetlinkError. */
@@ -94,15 +83,48 @@ export class PathManager {
     this.#change('setting the MPTCP limits', { kind: 'setLimits', limits });
   }
 
+  /**
+   * Opens, ends or changes a subflow of a connection; an id belongs to one pair of local address and port as long as the
+   * connection uses it. Returns 0 or an errno: EINVAL for a connection that is not ours to manage (or is gone), for an id
+   * that has another address and for an address that has another id; ESRCH for a subflow that there is not; EADDRNOTAVAIL,
+   * EADDRINUSE as connect(2).
+   */
+  changeSubflow(
+    kind: 'createSubflow' | 'destroySubflow' | 'setSubflowFlags',
+    token: number,
+    address: PmAddress,
+    remote: PmAddress,
+  ): number {
+    return this.#ask({ kind, token, address, remote });
+  }
+
+  /** Tells the peer of a connection of a local address (ADD_ADDR, RFC 8684 §3.4.1). Returns 0 or an errno. */
+  announce(token: number, address: PmAddress): number {
+    return this.#ask({ kind: 'announce', token, address });
+  }
+
+  /**
+   * Tells the peer of a connection that an address is gone (REMOVE_ADDR): it ends its side of the subflows; ours are to be
+   * destroyed. Returns 0 or an errno: EINVAL for an id that the connection does not use.
+   */
+  remove(token: number, id: number): number {
+    return this.#ask({ kind: 'remove', token, id });
+  }
+
+  /** Local addresses that a connection has announced or joined from. At most 255. Throws a NetlinkError. */
+  addressesOf(token: number): PmAddress[] {
+    return this.#list({ kind: 'listOf', token }, `listing the addresses of MPTCP connection ${token}`);
+  }
+
   /** Events of every connection of the namespace; for `readEvents`. Throws a LinuxError or a NetlinkError. */
   openEvents(namespace?: string): Notifications {
     const group = this.#family.groups.get(MPTCP_PM_EVENTS);
     return new Notifications(NetlinkProtocol.generic, { groups: group === undefined ? [] : [group], namespace });
   }
 
-  /** Events may be lost: they are good for acting sooner, not for keeping count. */
-  readEvents(from: Notifications, onEvent: (event: PmEvent) => void): void {
-    from.read((type, payload) => {
+  /** Events may be lost: `lost` says so. Else they are good for acting sooner, not for keeping count. */
+  readEvents(from: Notifications, onEvent: (event: PmEvent) => void): 'read' | 'more' | 'lost' {
+    return from.read((type, payload) => {
       if (type !== this.#family.id) return;
       const event = parsePmEvent(parseGenericMessage(payload));
       if (event !== undefined) onEvent(event);
@@ -111,6 +133,26 @@ export class PathManager {
 
   close(): void {
     this.#socket.close();
+  }
+
+  #list(request: PmRequest, what: string): PmAddress[] {
+    let addresses: PmAddress[] = [];
+    const errno = this.#socket.dump(
+      (sequence) => encodePmRequest(this.#family, request, sequence),
+      () => {
+        addresses = [];
+      },
+      (_, payload) => {
+        const address = parseEndpoint(parseGenericMessage(payload));
+        if (address !== undefined) addresses.push(address);
+      },
+    );
+    if (errno !== 0) throw new NetlinkError(errno, what);
+    return addresses;
+  }
+
+  #ask(request: PmRequest): number {
+    return this.#socket.request((sequence) => encodePmRequest(this.#family, request, sequence));
   }
 
   #change(what: string, request: PmRequest): void {

@@ -87,6 +87,8 @@ export type PmRequest =
   | { readonly kind: 'setLimits'; readonly limits: PmLimits }
   | { readonly kind: 'announce'; readonly token: number; readonly address: PmAddress }
   | { readonly kind: 'remove'; readonly token: number; readonly id: number }
+  /** What a connection of the userspace path manager has announced or joined from; answered as `list` is. */
+  | { readonly kind: 'listOf'; readonly token: number }
   | {
       readonly kind: 'createSubflow' | 'destroySubflow' | 'setSubflowFlags';
       readonly token: number;
@@ -100,6 +102,7 @@ const COMMANDS: Readonly<Record<PmRequest['kind'], number>> = {
   setFlags: Command.setFlags,
   flush: Command.flushAddresses,
   list: Command.getAddress,
+  listOf: Command.getAddress,
   getLimits: Command.getLimits,
   setLimits: Command.setLimits,
   announce: Command.announce,
@@ -111,7 +114,8 @@ const COMMANDS: Readonly<Record<PmRequest['kind'], number>> = {
 
 /** The whole message. Throws a RangeError when an address is no literal. */
 export function encodePmRequest({ id, version }: GenericFamily, request: PmRequest, sequence: number): Uint8Array {
-  const flags = NLM_F_REQUEST | (request.kind === 'list' ? NLM_F_DUMP : NLM_F_ACK);
+  const isList = request.kind === 'list' || request.kind === 'listOf';
+  const flags = NLM_F_REQUEST | (isList ? NLM_F_DUMP : NLM_F_ACK);
   const header = { family: id, command: COMMANDS[request.kind], version };
   return encodeGenericMessage(header, flags, sequence, requestAttributes(request));
 }
@@ -133,6 +137,8 @@ function requestAttributes(request: PmRequest): Uint8Array[] {
       ];
     case 'announce':
       return [encodeAddress(ATTR_ADDR, request.address), attribute(ATTR_TOKEN, u32(request.token))];
+    case 'listOf':
+      return [attribute(ATTR_TOKEN, u32(request.token))];
     case 'remove':
       return [attribute(ATTR_TOKEN, u32(request.token)), attribute(ATTR_LOC_ID, u8(request.id))];
     default:
@@ -164,7 +170,7 @@ function flagBits(flags: readonly EndpointFlag[]): number {
 
 const FLAG_NAMES = Object.keys(EndpointFlag) as EndpointFlag[];
 
-/** One endpoint of the answer to `list`; `undefined` for another message. Throws a ProtocolError. */
+/** One endpoint of the answer to `list` or `listOf`; `undefined` for another message. Throws a ProtocolError. */
 export function parseEndpoint({ command, attributes }: GenericMessage): PmAddress | undefined {
   const inside = command === Command.getAddress ? attributes.nested(ATTR_ADDR) : undefined;
   if (inside === undefined) return undefined;
@@ -217,6 +223,8 @@ export interface PmEvent {
   /** RFC 8684 §3.6, of a subflow that was reset; `undefined` when no reason came. */
   readonly resetReason: number | undefined;
   readonly serverSide: boolean;
+  /** Of a new connection: the peer takes no further subflows at the address and port of the first one (RFC 8684 §3.1). */
+  readonly denyJoinInitial: boolean;
 }
 
 export interface PmEventEnd {
@@ -240,6 +248,7 @@ const EVENT_FLAGS = 13;
 const EVENT_IF_IDX = 15;
 const EVENT_RESET_REASON = 16;
 const EVENT_SERVER_SIDE = 18;
+const FLAG_DENY_JOIN_ID0 = 0x1;
 const FLAG_SERVER_SIDE = 0x2;
 
 /** An event; `undefined` for kinds that this version does not know. */
@@ -247,6 +256,7 @@ export function parsePmEvent({ command, attributes }: GenericMessage): PmEvent |
   const kind = (EVENTS as Readonly<Record<number, PmEventKind>>)[command];
   if (kind === undefined) return undefined;
   const backup = attributes.u8(EVENT_BACKUP);
+  const flags = attributes.u16(EVENT_FLAGS) ?? 0;
   return {
     kind,
     token: attributes.u32(EVENT_TOKEN),
@@ -256,8 +266,8 @@ export function parsePmEvent({ command, attributes }: GenericMessage): PmEvent |
     errno: attributes.u8(EVENT_ERROR) ?? 0,
     index: attributes.s32(EVENT_IF_IDX) ?? 0,
     resetReason: attributes.u32(EVENT_RESET_REASON),
-    serverSide:
-      ((attributes.u16(EVENT_FLAGS) ?? 0) & FLAG_SERVER_SIDE) !== 0 || (attributes.u8(EVENT_SERVER_SIDE) ?? 0) !== 0,
+    serverSide: (flags & FLAG_SERVER_SIDE) !== 0 || (attributes.u8(EVENT_SERVER_SIDE) ?? 0) !== 0,
+    denyJoinInitial: (flags & FLAG_DENY_JOIN_ID0) !== 0,
   };
 }
 

@@ -22,8 +22,13 @@ const INET_DIAG_ULP_INFO = 19;
 const INET_ULP_INFO_MPTCP = 3;
 const MPTCP_SUBFLOW_ATTR_TOKEN_LOC = 2;
 const MPTCP_SUBFLOW_ATTR_FLAGS = 8;
+const MPTCP_SUBFLOW_ATTR_ID_LOC = 10;
 /** MPTCP_SUBFLOW_FLAG_MCAP_LOC, MPTCP_SUBFLOW_FLAG_JOIN_LOC: this side sent the SYN. */
 const INITIATED = 0x2 | 0x8;
+/** MPTCP_SUBFLOW_FLAG_MCAP_REM, MPTCP_SUBFLOW_FLAG_MCAP_LOC: the first of its connection. */
+const INITIAL = 0x1 | 0x2;
+/** MPTCP_SUBFLOW_FLAG_BKUP_LOC */
+const BACKUP = 0x20;
 
 /** A subflow at one moment. */
 export interface SubflowProgress {
@@ -31,6 +36,12 @@ export interface SubflowProgress {
   readonly token: number;
   /** This side opened it. */
   readonly initiated: boolean;
+  /** The first of its connection. */
+  readonly initial: boolean;
+  /** Id of the local address, 0 for that of the first subflow. */
+  readonly localId: number;
+  /** This side wants it for lack of others only. */
+  readonly backup: boolean;
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly bytesAcked: number;
@@ -68,9 +79,13 @@ export function parseSubflowProgress(payload: Uint8Array): SubflowProgress | und
   const view = viewOf(payload);
   const size = payload[0] === AF_INET ? 4 : 16;
   const tcp = viewOf(info);
+  const flags = mptcp?.u32(MPTCP_SUBFLOW_ATTR_FLAGS) ?? 0;
   return {
     token,
-    initiated: ((mptcp?.u32(MPTCP_SUBFLOW_ATTR_FLAGS) ?? 0) & INITIATED) !== 0,
+    initiated: (flags & INITIATED) !== 0,
+    initial: (flags & INITIAL) !== 0,
+    localId: mptcp?.u8(MPTCP_SUBFLOW_ATTR_ID_LOC) ?? 0,
+    backup: (flags & BACKUP) !== 0,
     local: { address: ipFromBytes(payload.subarray(8, 8 + size)), port: view.getUint16(4, false) },
     remote: { address: ipFromBytes(payload.subarray(24, 24 + size)), port: view.getUint16(6, false) },
     timeouts: tcp.getUint8(2),

@@ -12,6 +12,9 @@ function subflow(address: string, more: Partial<SubflowProgress> = {}): SubflowP
   return {
     token: 1,
     initiated: true,
+    initial: true,
+    localId: 0,
+    backup: false,
     local: { address, port: 40_000 },
     remote,
     bytesAcked: 0,

@@ -55,9 +55,48 @@ const JOINED =
   '82000000050004000000000005000b0000000000';
 const CLOSED = '03010000080001001b6a25a3';
 const LISTENER = '0f01000006000200020000000600090015b300000800050000000000';
+/** Of a client whose server takes no further subflows at its first address. */
+const ESTABLISHED_AND_DENIED =
+  '0201000008000100e6e3a1e406000d00010000000600020002000000080005000a000101080007000a00030206000900b00e000006000a00' +
+  '15b3000005000300000000000500040000000000';
+/** The same connection at the server, which listens on `::`. */
+const ESTABLISHED_BY_PEER =
+  '02010000080001009df3a14e050012000100000006000d0002000000060002000a0000001400060000000000000000000000ffff0a000302' +
+  '1400080000000000000000000000ffff0a0001010600090015b3000006000a00b00e000005000300000000000500040000000000';
+const REFUSED =
+  '0b01000008000100e6e3a1e40600020002000000080005000a000201080007000a000302060009008401000006000a00176f000005000300' +
+  '07000000050004000000000005000b000000000005000c006f000000';
+const ENDED =
+  '0b010000080001009df3a14e060002000a0000001400060000000000000000000000ffff0a0003021400080000000000000000000000ffff' +
+  '0a0002010600090015b3000006000a00de8d00000500030000000000050004000700000005000b0001000000';
+const PRIORITY =
+  '0d010000080001009df3a14e060002000a0000001400060000000000000000000000ffff0a0003021400080000000000000000000000ffff' +
+  '0a0002010600090015b3000006000a00de8d00000500030000000000050004000700000005000b0001000000';
+const ANNOUNCED = '06010000080001009df3a14e050004000900000006000a00b00e0000080007000a000101';
+const REMOVED = '07010000080001009df3a14e0500040009000000';
+const LISTENER_GONE = '10010000060002000a0000000600090015b300001400060000000000000000000000000000000000';
+/** Addresses of one connection, as `listOf` brings them. */
+const ADDRESSES_OF: readonly (readonly [string, PmAddress])[] = [
+  [
+    '030100002c0001800600010002000000060005000000000005000200070000000800060006000000080003000a000201',
+    { address: '10.0.2.1', id: 7, port: 0, flags: ['subflow', 'backup'], index: 0 },
+  ],
+  [
+    '030100002c0001800600010002000000060005000000000005000200090000000800060001000000080003000a000101',
+    { address: '10.0.1.1', id: 9, port: 0, flags: ['signal'], index: 0 },
+  ],
+];
 
 const nowhere = { address: undefined, port: 0, id: undefined };
-const common = { backup: undefined, errno: 0, index: 0, resetReason: undefined, serverSide: false };
+const quiet = { errno: 0, index: 0, resetReason: undefined };
+const common = { ...quiet, backup: undefined, serverSide: false, denyJoinInitial: false };
+const joinedAtServer = {
+  ...common,
+  token: 0x4ea1f39d,
+  local: { address: '10.0.3.2', port: 5_555, id: 0 },
+  remote: { address: '10.0.2.1', port: 56_973, id: 7 },
+  backup: true,
+};
 const EVENTS: readonly (readonly [string, object])[] = [
   [
     CREATED_BY_US,
@@ -102,6 +141,63 @@ const EVENTS: readonly (readonly [string, object])[] = [
       remote: nowhere,
     },
   ],
+  [
+    LISTENER_GONE,
+    {
+      ...common,
+      kind: 'listener-closed',
+      token: undefined,
+      local: { address: '::', port: 5_555, id: undefined },
+      remote: nowhere,
+    },
+  ],
+  [
+    ESTABLISHED_AND_DENIED,
+    {
+      ...common,
+      kind: 'established',
+      token: 0xe4a1e3e6,
+      local: { address: '10.0.1.1', port: 45_070, id: 0 },
+      remote: { address: '10.0.3.2', port: 5_555, id: 0 },
+      denyJoinInitial: true,
+    },
+  ],
+  [
+    ESTABLISHED_BY_PEER,
+    {
+      ...common,
+      kind: 'established',
+      token: 0x4ea1f39d,
+      local: { address: '10.0.3.2', port: 5_555, id: 0 },
+      remote: { address: '10.0.1.1', port: 45_070, id: 0 },
+      serverSide: true,
+    },
+  ],
+  [
+    REFUSED,
+    {
+      ...common,
+      kind: 'subflow-closed',
+      token: 0xe4a1e3e6,
+      local: { address: '10.0.2.1', port: 33_793, id: 7 },
+      remote: { address: '10.0.3.2', port: 5_999, id: 0 },
+      backup: false,
+      errno: 111,
+    },
+  ],
+  [ENDED, { ...joinedAtServer, kind: 'subflow-closed' }],
+  [PRIORITY, { ...joinedAtServer, kind: 'subflow-priority' }],
+  [
+    ANNOUNCED,
+    {
+      ...common,
+      kind: 'announced',
+      token: 0x4ea1f39d,
+      local: nowhere,
+      remote: { address: '10.0.1.1', port: 45_070, id: 9 },
+    },
+  ],
+  [REMOVED, { ...common, kind: 'removed', token: 0x4ea1f39d, local: nowhere, remote: { ...nowhere, id: 9 } }],
 ];
 
 const family: GenericFamily = { id: 28, name: 'mptcp_pm', version: 1, groups: new Map() };
@@ -131,7 +227,8 @@ test('the question after it', () => {
 });
 
 test('endpoints and limits', () => {
-  for (const [bytes, endpoint] of ENDPOINTS) assert.deepEqual(parseEndpoint(read(bytes)), endpoint);
+  for (const [bytes, endpoint] of [...ENDPOINTS, ...ADDRESSES_OF])
+    assert.deepEqual(parseEndpoint(read(bytes)), endpoint);
   assert.equal(parseEndpoint(read(LIMITS)), undefined);
   assert.deepEqual(parseLimits(read(LIMITS)), { acceptedAddresses: 3, subflows: 4 });
   assert.equal(parseLimits(read(ENDPOINTS[0]![0])), undefined);
@@ -156,6 +253,8 @@ test('requests carry what they were given', () => {
   );
   const requests: readonly (readonly [PmRequest, number, number])[] = [
     [{ kind: 'list' }, 3, 0x301],
+    [{ kind: 'listOf', token: 1 }, 3, 0x301],
+    [{ kind: 'setSubflowFlags', token: 1, address, remote: address }, 7, 5],
     [{ kind: 'flush' }, 4, 5],
     [{ kind: 'setLimits', limits: { subflows: 8, acceptedAddresses: 0 } }, 5, 5],
     [{ kind: 'getLimits' }, 6, 5],
@@ -192,7 +291,12 @@ test('an endpoint that is written is the one that is read', () => {
 });
 
 test('any bytes are a message or malformed', () => {
-  const recorded = [FAMILY, LIMITS, ...ENDPOINTS.map(([one]) => one), ...EVENTS.map(([one]) => one)].map(unhex);
+  const recorded = [
+    FAMILY,
+    LIMITS,
+    ...[...ENDPOINTS, ...ADDRESSES_OF].map(([one]) => one),
+    ...EVENTS.map(([one]) => one),
+  ].map(unhex);
   const changed = fc
     .tuple(fc.constantFrom(...recorded), fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { maxLength: 6 }), fc.nat(400))
     .map(([message, changes, length]) => {

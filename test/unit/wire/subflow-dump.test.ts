@@ -35,6 +35,9 @@ test('a subflow that this side opened', () => {
   assert.deepEqual(rest, {
     token: 0x6637d126,
     initiated: true,
+    initial: false,
+    localId: 2,
+    backup: true,
     local: { address: 'fd00::2', port: 50_817 },
     remote: { address: 'fd00::1', port: 35_443 },
     timeouts: 0,
