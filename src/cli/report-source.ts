@@ -1,27 +1,19 @@
-// The log that a report is made of: a database or a file of JSON lines, behind one face.
+// The log that a report is made of, by the name given on the command line; what can go wrong with it, in plain words.
 
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLog } from '../config/log-target.ts';
 import type { FlowFilter } from '../flowlog/queries.ts';
-import { type DatabaseTarget, nameOf } from '../flowlog/target.ts';
-import type { FlowDetail } from '../report/flow-detail.ts';
-import type { Report, ReportFlow } from '../report/report.ts';
+import type { DatabaseTarget } from '../flowlog/target.ts';
+import { openReportLog, type ReportLog } from '../report/report-log.ts';
 import { CliError } from './cli-error.ts';
 import { stateDirectory } from './state-directory.ts';
-
-export interface ReportSource {
-  report(filter: FlowFilter, words: readonly string[]): Promise<Report>;
-  flow(id: string): Promise<FlowDetail>;
-  flows(filter: FlowFilter): AsyncIterable<ReportFlow>;
-  close(): Promise<void>;
-}
 
 const USAGE = 2;
 const MISSING = 3;
 
 /** `text` as in the configuration's `log`; the embedded database of this account unless given. Rejects with a CliError. */
-export async function openSource(text: string | undefined): Promise<ReportSource> {
+export async function openSource(text: string | undefined): Promise<ReportLog> {
   const read = readLog(text ?? 'embedded');
   // Any file may be read, whatever its name.
   if ('wrong' in read && text !== undefined && existsSync(text) && !statSync(text).isDirectory())
@@ -37,23 +29,15 @@ export async function openSource(text: string | undefined): Promise<ReportSource
   return databaseSource({ kind: 'embedded', directory: database.directory ?? join(stateDirectory(), 'log') });
 }
 
-async function linesSource(path: string): Promise<ReportSource> {
+async function linesSource(path: string): Promise<ReportLog> {
   if (!existsSync(path)) throw new CliError(`there is no file ${path}`, MISSING);
-  const lines = await import('../report/lines-report.ts');
-  const withoutGateway = ({ gateway, ...filter }: FlowFilter) => {
-    if (gateway === undefined) return filter;
+  return explained(await openReportLog({ kind: 'file', path }), ({ gateway }) => {
+    if (gateway === undefined) return;
     throw new CliError('--gateway: a file of JSON lines is of one proxy and does not name it', USAGE);
-  };
-  return {
-    report: async (filter, words) =>
-      explaining(() => lines.reportOfLines({ path, filter: withoutGateway(filter), words })),
-    flow: (id) => explaining(() => lines.flowOfLines(path, id)),
-    flows: (filter) => lines.flowsOfLines(path, withoutGateway(filter)),
-    close: async () => {},
-  };
+  });
 }
 
-async function databaseSource(target: DatabaseTarget): Promise<ReportSource> {
+async function databaseSource(target: DatabaseTarget): Promise<ReportLog> {
   // Opening it would make it.
   if (target.kind === 'embedded' && !existsSync(join(target.directory, 'data'))) {
     throw new CliError(
@@ -61,17 +45,27 @@ async function databaseSource(target: DatabaseTarget): Promise<ReportSource> {
       MISSING,
     );
   }
-  const [{ openReader }, database] = await Promise.all([
-    import('../flowlog/reader.ts'),
-    import('../report/database-report.ts'),
-  ]);
-  const reader = await explaining(() => openReader(target));
-  const source = nameOf(target);
+  return explained(await explaining(() => openReportLog(target)), () => {});
+}
+
+function explained(log: ReportLog, check: (filter: FlowFilter) => void): ReportLog {
   return {
-    report: (filter, words) => explaining(() => database.reportOfDatabase(reader.database, { source, filter, words })),
-    flow: (id) => explaining(() => database.flowOfDatabase(reader.database, source, id)),
-    flows: (filter) => database.flowsOfDatabase(reader.database, filter),
-    close: () => reader.close(),
+    report: (filter, words) =>
+      explaining(async () => {
+        check(filter);
+        return log.report(filter, words);
+      }),
+    flow: (id) => explaining(() => log.flow(id)),
+    async *flows(filter) {
+      check(filter);
+      const flows = log.flows(filter)[Symbol.asyncIterator]();
+      for (;;) {
+        const { value, done } = await explaining(() => flows.next());
+        if (done === true) return;
+        yield value;
+      }
+    },
+    close: () => log.close(),
   };
 }
 

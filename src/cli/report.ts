@@ -6,9 +6,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { FlowFilter } from '../flowlog/queries.ts';
 import type { ExperimentResult } from '../lab/experiments/results.ts';
 import type { Plot } from '../report/plots/plot.ts';
+import type { ReportLog } from '../report/report-log.ts';
 import { formatNetwork, isNetworkFault, parseNetwork } from '../routing/network.ts';
 import { CliError } from './cli-error.ts';
-import { explaining, openSource, type ReportSource } from './report-source.ts';
+import { explaining, openSource } from './report-source.ts';
 
 interface ReportFlags extends FlowFilter {
   readonly log?: string;
@@ -118,7 +119,7 @@ function wordsOf(filter: FlowFilter): string[] {
   });
 }
 
-async function reportAll(source: ReportSource, flags: ReportFlags): Promise<void> {
+async function reportAll(source: ReportLog, flags: ReportFlags): Promise<void> {
   const filter = filterOf(flags);
   const found = await source.report(filter, wordsOf(filter));
   if (wantsPlots(flags)) {
@@ -137,7 +138,7 @@ async function reportAll(source: ReportSource, flags: ReportFlags): Promise<void
   }
 }
 
-async function reportFlow(source: ReportSource, id: string, flags: ReportFlags): Promise<void> {
+async function reportFlow(source: ReportLog, id: string, flags: ReportFlags): Promise<void> {
   const found = await source.flow(id);
   if (wantsPlots(flags)) {
     const [{ flowTimeline }, { pageOfFlow }] = await Promise.all([
@@ -174,7 +175,7 @@ async function reportExperiment(file: string, flags: ReportFlags): Promise<void>
   print(`${lines.join('\n')}\n`);
 }
 
-async function printCsv(source: ReportSource, filter: FlowFilter): Promise<void> {
+async function printCsv(source: ReportLog, filter: FlowFilter): Promise<void> {
   const { CSV_HEAD, csvLine } = await import('../report/csv.ts');
   /** Bounded: written out beyond 64 kB. */
   let held = CSV_HEAD;

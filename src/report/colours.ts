@@ -50,3 +50,12 @@ export function pathDash(index: number): readonly number[] {
 }
 
 export const COLOURS: readonly Colour[] = [...PATHS, REST, INK, FAINT, GRID, PAPER, MAIN, PALE, ALARM];
+
+/** A picture in colours for light paper, in those for dark ground. */
+export function onDark(svg: string): string {
+  const dark = new Map(COLOURS.map((colour) => [colour.light, colour.dark]));
+  return svg.replace(/((?:fill|stroke)=")(#[\da-f]{6})"/g, (whole, name: string, colour: string) => {
+    const other = dark.get(colour);
+    return other === undefined ? whole : `${name}${other}"`;
+  });
+}

@@ -1,0 +1,35 @@
+// The thread behind drawReportPlots: opens the log, sums it up, draws, answers, ends.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { onDark } from './colours.ts';
+import type { PlotsAnswer, PlotsRequest, ReportPlots } from './draw-report-plots.ts';
+import { jsonOfReport } from './json.ts';
+import { drawSvg } from './plots/draw.ts';
+import { plotsOfReport } from './plots/report-plots.ts';
+import { openReportLog } from './report-log.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('this file is the main file of a worker thread');
+const answer = (message: PlotsAnswer): void => port.postMessage(message);
+
+try {
+  answer({ ok: true, plots: await draw(workerData as PlotsRequest) });
+} catch (error) {
+  const { code, message } = error as NodeJS.ErrnoException;
+  answer({ ok: false, code, message });
+}
+
+async function draw({ log, filter, words }: PlotsRequest): Promise<ReportPlots> {
+  const opened = await openReportLog(log);
+  try {
+    const report = await opened.report(filter, words);
+    const plots = [];
+    for (const plot of plotsOfReport(report)) {
+      const light = await drawSvg(plot);
+      plots.push({ name: plot.name, title: plot.title, about: plot.about, light, dark: onDark(light) });
+    }
+    return { figures: jsonOfReport(report), plots };
+  } finally {
+    await opened.close();
+  }
+}
