@@ -1,6 +1,6 @@
 // npm run bench: measures this proxy and its peers side by side. See docs/bench.md.
 //
-// It runs twice: outside it makes a network namespace and starts itself in it, inside it measures.
+// It runs twice: outside it makes a network of its own and starts itself in it, inside it measures.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(options.help);
     return 0;
   }
-  if (!inside) return await rerunInside(import.meta.filename, [INSIDE, ...args]);
+  if (!inside) return await rerunInside(import.meta.filename, INSIDE, args);
   return await measureAll(options, `npm run bench${['', ...args.slice(1)].join(' ')}`);
 }
 

@@ -1,8 +1,11 @@
-// A network namespace of the benchmark's own. It holds nothing but a loopback interface, begins without old connections,
-// takes its settings without changing the machine's, and is gone when the last process in it is.
+// A network of the benchmark's own: a lab of one host. It holds nothing but a loopback interface, begins without old
+// connections, takes its settings without changing the machine's, and is gone when the benchmark is.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createLab } from '#anabranch/lab/lab.js';
+import { LabError } from '#anabranch/lab/lab-error.js';
+import { enterUserNamespace, mayMakeNamespaces } from '#anabranch/lab/user-namespace.js';
 
 export const CONGESTION_CONTROL = 'cubic';
 
@@ -15,30 +18,36 @@ export class NamespaceError extends Error {
 
 const ALLOWED = '/proc/sys/net/ipv4/tcp_allowed_congestion_control';
 
-/** Runs this program again, inside, with `args`; resolves to its exit code. Signals are passed on. */
-export async function rerunInside(entry: string, args: readonly string[]): Promise<number> {
-  const unshare = ['--net', ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'])];
-  const trial = spawnSync('unshare', [...unshare, 'true'], { encoding: 'utf8', timeout: 10_000 });
-  if (trial.status !== 0) {
-    const why = trial.error?.message ?? trial.stderr.trim();
-    throw new NamespaceError(
-      `cannot make a network namespace (${why}): run it as root, or allow user namespaces to unprivileged users`,
-    );
+/**
+ * Runs this program again, inside, with `mark` before its `args`; resolves to its exit code. Signals are passed on. An
+ * ordinary user's program runs once more between the two, in a user namespace.
+ */
+export async function rerunInside(entry: string, mark: string, args: readonly string[]): Promise<number> {
+  try {
+    if (!mayMakeNamespaces()) return await enterUserNamespace([process.execPath, entry, ...args]);
+    const restore = allowCongestionControl();
+    const lab = await createLab({ name: 'bench', hosts: { bench: {} }, links: {} });
+    try {
+      return await runIn(lab.host('bench').namespacePath, [process.execPath, entry, mark, ...args]);
+    } finally {
+      await lab.close();
+      restore();
+    }
+  } catch (error) {
+    throw error instanceof LabError ? new NamespaceError(error.message) : error;
   }
-  const restore = allowCongestionControl();
+}
+
+async function runIn(namespace: string, command: readonly string[]): Promise<number> {
   // The channel tells the inner process when this one is gone, however it went.
-  const child = spawn('unshare', [...unshare, '--', process.execPath, entry, ...args], {
+  const child = spawn('nsenter', [`--net=${namespace}`, '--', ...command], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
-  try {
-    return await new Promise((resolve, reject) => {
-      child.once('error', reject);
-      child.once('exit', (code) => resolve(code ?? 1));
-    });
-  } finally {
-    restore();
-  }
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
 }
 
 /**

@@ -10,7 +10,7 @@ const main = join(import.meta.dirname, '../../bench/main.js');
 const directory = mkdtempSync(join(tmpdir(), 'anabranch-bench-test-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
-const skip = requireNamespaces() || requireCommands('ip', 'unshare', 'tcpdump');
+const skip = requireNamespaces() || requireCommands('ip', 'nsenter', 'tcpdump');
 
 // It asks whether each load gets through a proxy and yields figures, never how large they are.
 test('every kind of measurement yields its figures', { skip, timeout: 120_000 }, () => {
