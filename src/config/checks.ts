@@ -4,6 +4,7 @@
 import { isLoopback } from '../routing/access.ts';
 import { checkInbounds, isInboundType } from './check-inbounds.ts';
 import { checkOutbounds } from './check-outbounds.ts';
+import { checkPaths } from './check-paths.ts';
 import type { FaultPath, Finding } from './fault.ts';
 import { readLog } from './log-target.ts';
 import { inboundNames, mapsOf, type RawMap } from './names.ts';
@@ -41,15 +42,6 @@ function checkLog({ log }: RawMap): Finding[] {
   return ['retention', 'spool', 'gateway']
     .filter((key) => key in log)
     .map((key) => ({ path: ['log', key], message, hint, atKey: true }));
-}
-
-/** Another account may not administer the network, and the paths change for as long as the proxy runs. */
-function checkPaths({ paths, user }: RawMap): Finding[] {
-  if (typeof paths !== 'object' || paths === null || user === undefined) return [];
-  if (!('manage' in paths) || paths.manage !== true) return [];
-  const message = 'cannot go with `user`, which gives up the right to administer the network';
-  const hint = 'leave `user` out and start as that account with CAP_NET_ADMIN, as packaging/anabranch.service does';
-  return [{ path: ['paths', 'manage'], message, hint }];
 }
 
 function checkRules(file: RawMap): Finding[] {

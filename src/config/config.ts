@@ -57,6 +57,83 @@ export interface DashboardConfig extends ListenAddress {
 export interface PathsConfig {
   /** Set up routing and MPTCP endpoints for every path, and keep them so; needs CAP_NET_ADMIN. */
   readonly manage: boolean;
+  /** Who opens subflows: the kernel, by its endpoints, or the path manager, connection by connection. */
+  readonly mode: PathsMode;
+  /** `userspace` only. */
+  readonly strategy: Strategy;
+  /** `ndiffports` only: subflows for each pair of addresses, 1 to 8. */
+  readonly subflows: number;
+  /** What holds where no rule says otherwise. */
+  readonly wish: Wish;
+  /** `userspace` only: bytes of a connection before it gets a subflow over a metered path; `undefined`: at once. */
+  readonly meteredAfter: number | undefined;
+  /** Where the use of budgets is kept; `undefined`: beside the other state of this machine. */
+  readonly state: string | undefined;
+  /** What the owner knows of his paths; the first match counts. */
+  readonly known: readonly KnownPath[];
+  /** `undefined`: no active probing. */
+  readonly probe: ProbeConfig | undefined;
+}
+
+export type PathsMode = 'kernel' | 'userspace';
+export type Strategy = 'fullmesh' | 'ndiffports' | 'gateways' | 'backup' | 'single';
+
+export type Wish =
+  | { readonly kind: 'max-throughput' | 'low-latency' | 'avoid-metered' }
+  /** `path`: its configured name, or its interface's. */
+  | { readonly kind: 'prefer' | 'only'; readonly path: string };
+
+export type PathKind = 'ethernet' | 'wifi' | 'cellular' | 'dsl' | 'tunnel' | 'virtual' | 'unknown';
+export type PathCost = 'free' | 'metered';
+
+/** What is not given stays as it was found. */
+export interface KnownPath {
+  /** Everything given must match. */
+  readonly match: {
+    /** Name, with `*` and `?` for other letters. */
+    readonly interface?: string;
+    /** As guessed. */
+    readonly kind?: PathKind;
+    /** CIDR that the path's own address lies in. */
+    readonly address?: string;
+  };
+  readonly name?: string;
+  readonly kind?: PathKind;
+  readonly cost?: PathCost;
+  /** Smaller is preferred. */
+  readonly priority?: number;
+  /** true: no path. false: a path even if it is a tunnel. */
+  readonly ignore?: boolean;
+  readonly endpoint?: EndpointConfig;
+  readonly budget?: BudgetConfig;
+}
+
+/** Flags of the MPTCP endpoint; only combinations that the kernel takes. */
+export interface EndpointConfig {
+  readonly subflow: boolean;
+  readonly backup: boolean;
+  readonly fullmesh: boolean;
+  readonly signal: boolean;
+  readonly laminar: boolean;
+  /** 0: none of its own. */
+  readonly port: number;
+}
+
+export interface BudgetConfig {
+  /** Bytes in both directions. */
+  readonly monthly: number;
+  /** Day of the month it begins, 1 to 31; the last day of a month that has no such day. */
+  readonly from: number;
+  /** When it is used up: used only while no other path works, or not at all. */
+  readonly then: 'backup' | 'off';
+}
+
+export interface ProbeConfig {
+  /** In milliseconds, ≥ 1,000. */
+  readonly every: number;
+  readonly to: Destination;
+  /** Also over metered paths. */
+  readonly metered: boolean;
 }
 
 export interface Limits {
@@ -123,6 +200,8 @@ export interface InboundConfig {
   readonly sources: readonly string[];
   /** Let clients from beyond loopback reach loopback, link-local and the machine's own addresses. */
   readonly allowLocal: boolean;
+  /** Of its connections' subflows, in place of that of the paths. */
+  readonly strategy?: Strategy;
   readonly socket: SocketConfig;
 }
 
@@ -158,4 +237,6 @@ export interface RuleConfig {
   };
   /** Name of an outbound, or `deny`. */
   readonly use: string;
+  /** For the connections that it matches, in place of the paths' wish. */
+  readonly wish?: Wish;
 }

@@ -12,7 +12,9 @@ import type {
   RuleConfig,
   SocketConfig,
 } from './config.ts';
+import { fillPaths } from './fill-paths.ts';
 import { inboundNames } from './names.ts';
+import { withoutUndefined } from './present.ts';
 import type { FileValues } from './schema.ts';
 
 /** What depends on the machine, and so is the caller's to say. */
@@ -66,7 +68,7 @@ export function fillConfig(values: FileValues, defaults: ConfigDefaults): Config
     admin: 'admin' in values ? values.admin : defaults.admin,
     dashboard: fillDashboard(values, defaults),
     user: values.user,
-    paths: { manage: values.paths?.manage ?? false },
+    paths: fillPaths(values.paths),
     limits: { connections, connectionsPerSource: values.limits?.connectionsPerSource ?? connections },
     timeouts: { ...TIMEOUTS, ...withoutUndefined(values.timeouts ?? {}) },
     inbounds: inbounds.map((inbound, index) => fillInbound(inbound, names[index] as string)),
@@ -91,7 +93,19 @@ function fillLog(values: FileValues['log']): LogTarget {
 
 function fillInbound(values: InboundValues, name: string): InboundConfig {
   const { type, listen, transport = 'auto', target, users = [], sources = [], allowLocal = false, socket } = values;
-  return { name, type, listen, transport, target, users, sources, allowLocal, socket: fillSocket(socket) };
+  const strategy = values.paths?.strategy;
+  return {
+    name,
+    type,
+    listen,
+    transport,
+    target,
+    users,
+    sources,
+    allowLocal,
+    ...(strategy === undefined ? {} : { strategy }),
+    socket: fillSocket(socket),
+  };
 }
 
 function fillOutbound(values: OutboundValues): OutboundConfig {
@@ -113,13 +127,6 @@ function fillSocket(values: SocketValues = {}): SocketConfig {
   };
 }
 
-function fillRule({ when, use }: RuleValues): RuleConfig {
-  return { when: withoutUndefined(when ?? {}), use };
-}
-
-type Present<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
-
-/** Without keys that are there and undefined. */
-function withoutUndefined<T extends object>(values: T): Present<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Present<T>;
+function fillRule({ when, use, wish }: RuleValues): RuleConfig {
+  return { when: withoutUndefined(when ?? {}), use, ...(wish === undefined ? {} : { wish }) };
 }

@@ -1,12 +1,26 @@
 // The shape of the configuration file, as zod sees it. What one value alone can tell is checked here; what two values
 // tell together (names, chains, ports) in checks.ts.
-//
-// A convention: the message of every issue is the hint, what would be right. What is wrong is said by issues.ts, from
-// the issue's code or the `wrong` among its parameters.
 
 import { z } from 'zod';
 import { DIRECTORY_HINT, LOG_HINT, RETENTION_HINT, readDirectory, readLog, readRetention } from './log-target.ts';
+import { pathsSection, strategyChoice, wishText } from './paths-schema.ts';
 import * as read from './readings.ts';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  LIST_MAX,
+  list,
+  matching,
+  NAME,
+  NAME_HINT,
+  network,
+  oneOrMore,
+  section,
+  take,
+  text,
+} from './schema-values.ts';
 
 export const INBOUND_TYPES = ['socks', 'http', 'mixed', 'forward'] as const;
 export const OUTBOUND_TYPES = ['direct', 'socks', 'http'] as const;
@@ -19,93 +33,11 @@ const MARK_MAX = 0xffff_ffff;
 const NOTSENT_LOWAT_MAX = 1 << 30;
 const SPOOL_BYTES_MIN = 1 << 20;
 const SPOOL_BYTES_MAX = 2 ** 40;
-/** Against files that would take minutes to check; far beyond what one machine serves. */
-const LIST_MAX = 100_000;
 const INBOUNDS_MAX = 1_000;
-
-interface About {
-  readonly description: string;
-  readonly default?: unknown;
-  readonly examples?: readonly unknown[];
-}
-
-function about({ description, default: preset, examples }: About): Record<string, unknown> {
-  return {
-    description,
-    ...(preset === undefined ? {} : { default: preset }),
-    ...(examples === undefined ? {} : { examples }),
-  };
-}
-
-function text<T>(reader: (text: string) => read.Reading<T>, hint: string, info: About) {
-  return z
-    .string({ error: hint })
-    .meta(about(info))
-    .transform((value, context) => take(reader(value), context));
-}
-
-function take<T>(reading: read.Reading<T>, context: z.RefinementCtx): T {
-  if ('value' in reading) return reading.value;
-  context.addIssue({ code: 'custom', message: reading.hint, params: { wrong: reading.wrong } });
-  return z.NEVER;
-}
-
-function matching(pattern: RegExp, hint: string, info: About) {
-  return z.string({ error: hint }).regex(pattern, { error: hint }).meta(about(info));
-}
-
-function integer(min: number, max: number, info: About) {
-  const error = `a whole number from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error }).meta(about(info));
-}
-
-function flag(info: About) {
-  return z.boolean({ error: 'true or false' }).meta(about(info));
-}
-
-function choice<const T extends readonly [string, ...string[]]>(values: T, info: About) {
-  return z.enum(values, { error: `one of ${values.join(', ')}` }).meta(about(info));
-}
-
-function list<T extends z.ZodType>(entry: T, hint: string, max: number) {
-  const error = `a list of at most ${max} entries: ${hint}`;
-  return z.array(entry, { error }).max(max, { error });
-}
-
-/** A single entry, or a list of at least one. */
-function oneOrMore<T extends z.ZodType>(entry: T, hint: string) {
-  const error = `one, or a list of at least one: ${hint}`;
-  const single = entry.transform((value): z.output<T>[] => [value]);
-  return z.union([single, list(entry, hint, LIST_MAX).min(1, { error })], { error: hint });
-}
-
-/** A map of known keys. The message for an unknown one is the list of those: issues.ts looks for the nearest. */
-function section<T extends z.ZodRawShape>(shape: T, description: string) {
-  return z
-    .strictObject(shape, {
-      error: (issue) =>
-        issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : `keys and values of ${description}`,
-    })
-    .meta({ description });
-}
-
-function duration(minMs: number, description: string, preset: string) {
-  return text((value) => read.readDuration(value, minMs), read.durationHint(preset), {
-    description: `${description} A number with its unit (ms, s, m, h).`,
-    default: preset,
-  });
-}
-
-const NAME_HINT = 'letters, digits, dots, hyphens and underscores, at most 63, a letter or digit first';
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 const listen = text(read.readListen, read.LISTEN_HINT, {
   description: 'Address and port to listen on. [::] takes IPv4 too; port 0 lets the kernel choose.',
   examples: ['127.0.0.1:1080', '[::1]:1080'],
-});
-const network = text(read.readNetwork, read.NETWORK_HINT, {
-  description: 'A network in CIDR notation, or a single address.',
-  examples: ['192.0.2.0/24', '2001:db8::/32'],
 });
 const transport = choice(TRANSPORTS, {
   description: 'auto: MPTCP where the kernel has it, else TCP.',
@@ -186,6 +118,7 @@ const inbound = section(
       description: "Let clients from beyond loopback reach loopback, link-local and the machine's own addresses.",
       default: false,
     }).optional(),
+    paths: section({ strategy: strategyChoice.optional() }, 'the paths of an inbound').optional(),
     socket: inboundSocket.optional(),
   },
   'an inbound',
@@ -247,6 +180,7 @@ const rule = section(
     use: z.string({ error: 'the name of an outbound, direct, or deny' }).meta({
       description: 'Name of an outbound, or deny.',
     }),
+    wish: wishText.optional(),
   },
   'a rule',
 );
@@ -262,16 +196,6 @@ const limits = section(
     }).optional(),
   },
   'limits',
-);
-
-const paths = section(
-  {
-    manage: flag({
-      description: 'Set up source routing and MPTCP endpoints for every path, and keep them so; needs CAP_NET_ADMIN.',
-      default: false,
-    }).optional(),
-  },
-  'the paths',
 );
 
 const timeouts = section(
@@ -340,7 +264,7 @@ export const fileSchema = section(
     user: matching(/^[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?$/, 'the name of an account of this machine', {
       description: 'Account to change to once everything is opened, when started as root.',
     }).optional(),
-    paths: paths.optional(),
+    paths: pathsSection.optional(),
     limits: limits.optional(),
     timeouts: timeouts.optional(),
     inbounds: list(inbound, 'inbounds', INBOUNDS_MAX)

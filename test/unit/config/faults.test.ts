@@ -411,7 +411,7 @@ const RULES: Table = [
     '{ when: { host: a }, use: deny }',
     ['f:2:15 rules[0].when.host: unknown key "host" — known: inbound, source, user, domain, address, port'],
   ],
-  ['{ wehn: {}, use: deny }', ['f:2:7 rules[0].wehn: unknown key "wehn" — known: when, use']],
+  ['{ wehn: {}, use: deny }', ['f:2:7 rules[0].wehn: unknown key "wehn" — known: when, use, wish']],
 ];
 
 test('rules', () => {

@@ -38,6 +38,17 @@ const OUTBOUND = {
   optimistic: false,
   socket: SOCKET,
 };
+const PATHS = {
+  manage: false,
+  mode: 'kernel',
+  strategy: 'fullmesh',
+  subflows: 2,
+  wish: { kind: 'max-throughput' },
+  meteredAfter: undefined,
+  state: undefined,
+  known: [],
+  probe: undefined,
+};
 const DIRECT = { ...OUTBOUND, name: 'direct', type: 'direct' };
 
 test('an empty file is a proxy for this machine', () => {
@@ -47,7 +58,7 @@ test('an empty file is a proxy for this machine', () => {
     admin: '/run/a.sock',
     dashboard: undefined,
     user: undefined,
-    paths: { manage: false },
+    paths: PATHS,
     limits: { connections: 8192, connectionsPerSource: 8192 },
     timeouts: {
       handshake: 10_000,
@@ -100,7 +111,7 @@ rules:
     admin: undefined,
     dashboard: { address: '127.0.0.1', port: 1234, token: 'a-token-hard-to-guess' },
     user: 'nobody',
-    paths: { manage: false },
+    paths: PATHS,
     limits: { connections: 100, connectionsPerSource: 10 },
     timeouts: {
       handshake: 500,
