@@ -1,4 +1,4 @@
-// anabranch doctor [HOST:PORT]: is this machine fit for MPTCP over all its paths, and if not, what mends it?
+// anabranch doctor [HOST:PORT]: is this machine fit for MPTCP over all its paths, and if not, what mends it? --fix mends it.
 
 import type { Command } from 'commander';
 import type { Level, Verdict } from '../doctor/verdict.ts';
@@ -10,8 +10,12 @@ Examples:
   anabranch doctor                       this machine: kernel, settings, limits, endpoints, routing
   anabranch doctor gw.example.net:1080   also: does MPTCP get through to that server?
   anabranch doctor --json                the same for a program: { ok, verdicts }
+  anabranch doctor --fix --dry-run       what of it would be mended, and how
+  sudo anabranch doctor --fix            mends it until the next start of the machine
+  sudo anabranch doctor --fix --permanent    and for good, in /etc/sysctl.d/90-anabranch.conf
 
-Nothing is changed. Exit codes: 0 nothing fails (warnings or not), 1 something does, 2 wrong usage.`;
+Without --fix nothing is changed; with it settings of the kernel are, but no path, route or connection.
+Exit codes: 0 nothing fails (warnings or not), 1 something does, 2 wrong usage, 3 --fix without being root.`;
 
 export function register(program: Command): void {
   program
@@ -19,11 +23,25 @@ export function register(program: Command): void {
     .description('check this machine and the way to a server')
     .argument('[host:port]', 'a server to try MPTCP with')
     .option('--json', 'print JSON')
+    .option('--fix', 'change the settings that the verdicts recommend (as root)')
+    .option('--dry-run', 'with --fix: only say what would be changed')
+    .option('--permanent', 'with --fix: keep it over starts of the machine, in /etc/sysctl.d and /etc/modules-load.d')
     .addHelpText('after', EXAMPLES)
-    .action((target: string | undefined, { json = false }: { json?: boolean }) => doctor(target, json));
+    .action(doctor);
 }
 
-async function doctor(targetText: string | undefined, json: boolean): Promise<void> {
+interface Flags {
+  readonly json?: boolean;
+  readonly fix?: boolean;
+  readonly dryRun?: boolean;
+  readonly permanent?: boolean;
+}
+
+async function doctor(targetText: string | undefined, flags: Flags): Promise<void> {
+  const { json = false, fix = false, dryRun = false, permanent = false } = flags;
+  if (!fix && (dryRun || permanent)) {
+    throw new CliError(`${dryRun ? '--dry-run' : '--permanent'} says how --fix is meant: anabranch doctor --fix …`, 2);
+  }
   const target = targetText === undefined ? undefined : parseHostPort(targetText);
   if (targetText !== undefined && target === undefined) {
     throw new CliError(`not HOST:PORT: ${targetText} (as in gw.example.net:1080 or [2001:db8::1]:1080)`, 2);
@@ -34,6 +52,13 @@ async function doctor(targetText: string | undefined, json: boolean): Promise<vo
     import('../doctor/verdicts.ts'),
   ]);
   const verdicts = judge(await gatherFacts(target === undefined ? {} : { target, probe: probeHost }));
+  if (fix) {
+    const { fixSettings, formatFix } = await import('./doctor-fix.ts');
+    const report = await fixSettings(verdicts, { dryRun, permanent });
+    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatFix(report, permanent));
+    if (!report.ok) process.exitCode = 1;
+    return;
+  }
   const failed = verdicts.some(({ level }) => level === 'fail');
   if (json) process.stdout.write(`${JSON.stringify({ ok: !failed, verdicts }, null, 2)}\n`);
   else

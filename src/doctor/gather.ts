@@ -1,12 +1,12 @@
 // Reads the facts: /proc, and what ip(8) says. Changes nothing, and needs no rights.
 
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 import { probeMptcp } from '../socket/mptcp.ts';
 import type { Destination } from '../wire/destination.ts';
 import { familyOf } from '../wire/ip.ts';
 import type { Facts, InterfaceFacts, ProbeResult, RouteFacts } from './facts.ts';
+import { ip } from './ip-command.ts';
 import {
   parseDefaultRoutes,
   parseEndpoints,
@@ -15,6 +15,7 @@ import {
   parseNofile,
   parseRoute,
 } from './readings.ts';
+import { sysctlPath } from './remedy.ts';
 
 export type ProbeHost = (destination: Destination) => Promise<ProbeResult>;
 
@@ -35,6 +36,8 @@ const SYSCTLS = [
   'net.mptcp.pm_type',
   'net.mptcp.scheduler',
   'net.mptcp.allow_join_initial_addr_port',
+  'net.mptcp.blackhole_timeout',
+  'net.mptcp.close_timeout',
   'net.ipv4.tcp_fastopen',
   'net.ipv4.tcp_congestion_control',
   'net.ipv4.tcp_available_congestion_control',
@@ -47,8 +50,6 @@ const SYSCTLS = [
   'fs.pipe-user-pages-soft',
 ] as const;
 
-const COMMAND_MS_MAX = 3000;
-const OUTPUT_BYTES_MAX = 1024 * 1024;
 /** Addresses looked at: a machine with more has an administrator with better tools. */
 const ADDRESSES_MAX = 64;
 
@@ -121,34 +122,10 @@ function readSysctls(names: readonly string[]): Record<string, string> {
   return values;
 }
 
-/** Interface names may have dots of their own (eth0.7), which stay. */
-function sysctlPath(name: string): string {
-  const match = /^net\.ipv4\.conf\.(.+)\.rp_filter$/.exec(name);
-  return match ? `net/ipv4/conf/${match[1]}/rp_filter` : name.replaceAll('.', '/');
-}
-
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }
-}
-
-/** What ip(8) prints, or `undefined` when it fails or is missing. It is often outside an ordinary user's PATH. */
-async function ip(...args: string[]): Promise<string | undefined> {
-  for (const program of ['ip', '/usr/sbin/ip', '/sbin/ip']) {
-    const { output, missing } = await run(program, args);
-    if (!missing) return output;
-  }
-  return undefined;
-}
-
-function run(program: string, args: readonly string[]): Promise<{ output: string | undefined; missing: boolean }> {
-  const limits = { timeout: COMMAND_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX };
-  return new Promise((resolve) => {
-    execFile(program, args, limits, (error, output) => {
-      resolve({ output: error ? undefined : output, missing: error?.code === 'ENOENT' });
-    });
-  });
 }

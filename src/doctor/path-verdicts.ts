@@ -3,10 +3,13 @@
 
 import { familyOf } from '../wire/ip.ts';
 import type { Facts, InterfaceFacts, RouteFacts } from './facts.ts';
+import { mendedBy, sysctl } from './remedy.ts';
 import { ok, unknown, type Verdict } from './verdict.ts';
 
 /** Routing tables of our own making in the mending commands: this and the index of the interface. */
 const TABLE_BASE = 1000;
+/** The most that the kernel takes: MPTCP_PM_ADDR_MAX. */
+const LIMIT_MAX = 8;
 
 export function pathVerdicts(facts: Facts): Verdict[] {
   if (facts.interfaces === undefined) {
@@ -61,14 +64,14 @@ function limitsVerdict(facts: Facts, paths: readonly InterfaceFacts[]): Verdict 
   const { subflows, addAddrAccepted } = facts.limits;
   const found = `${subflows} further subflows, ${addAddrAccepted} announced addresses taken up`;
   const needed = Math.max(1, paths.length - 1);
-  const mend = ['ip mptcp limits set subflows 8 add_addr_accepted 8'];
+  const mended = mendedBy([{ kind: 'limits', subflows: LIMIT_MAX, accepted: LIMIT_MAX }]);
   if (subflows < needed) {
-    return { id, level: 'warn', found, why: `${needed} further subflows are needed for all interfaces.`, mend };
+    return { id, level: 'warn', found, why: `${needed} further subflows are needed for all interfaces.`, ...mended };
   }
   if (addAddrAccepted === 0 && paths.length === 1) {
     const why =
       'A gateway’s further addresses are not taken up; with one interface here they are all there is to gain.';
-    return { id, level: 'warn', found, why, mend };
+    return { id, level: 'warn', found, why, ...mended };
   }
   return ok(id, found);
 }
@@ -112,6 +115,6 @@ function reverseFilter({ sysctls }: Facts, paths: readonly InterfaceFacts[]): Ve
     level: 'warn',
     found: `strict on ${strict.map(({ name }) => name).join(', ')}`,
     why: 'Packets that come in by another interface than the answer would leave by are dropped without a word.',
-    mend: strict.map(({ name }) => `sysctl -w net.ipv4.conf.${name}.rp_filter=2`),
+    ...mendedBy(strict.map(({ name }) => sysctl(`net.ipv4.conf.${name}.rp_filter`, 2))),
   };
 }

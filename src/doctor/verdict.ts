@@ -1,5 +1,7 @@
 // One finding of the doctor.
 
+import type { Remedy } from './remedy.ts';
+
 export type Level = 'ok' | 'warn' | 'fail' | 'unknown';
 
 export interface Verdict {
@@ -12,6 +14,8 @@ export interface Verdict {
   readonly why: string;
   /** Commands or settings that mend it, one a line. */
   readonly mend: readonly string[];
+  /** What of it `doctor --fix` can do by itself. */
+  readonly remedies?: readonly Remedy[];
 }
 
 export function ok(id: string, found: string): Verdict {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { Facts } from '#anabranch/doctor/facts.js';
+import { commandOf } from '#anabranch/doctor/remedy.js';
 import { judge } from '#anabranch/doctor/verdicts.js';
 
 const eth = { name: 'eth0', index: 2, addresses: ['192.0.2.2'], gateways: ['192.0.2.1'] };
@@ -21,8 +22,8 @@ const good: Facts = {
     'net.mptcp.path_manager': 'kernel',
     'net.ipv4.tcp_fastopen': '3',
     'net.ipv4.tcp_congestion_control': 'cubic',
-    'net.ipv4.tcp_available_congestion_control': 'reno cubic',
-    'net.ipv4.tcp_allowed_congestion_control': 'reno cubic',
+    'net.ipv4.tcp_available_congestion_control': 'reno cubic bbr',
+    'net.ipv4.tcp_allowed_congestion_control': 'reno cubic bbr',
     'net.ipv4.tcp_rmem': '4096\t131072\t6291456',
     'net.ipv4.tcp_wmem': '4096\t16384\t4194304',
     'net.ipv4.conf.all.rp_filter': '0',
@@ -67,10 +68,25 @@ const table: [string, Partial<Facts>, string, string, RegExp?][] = [
     /net\.mptcp\.enabled=1/,
   ],
   ['a daemon’s', sysctls({ 'net.mptcp.path_manager': 'userspace' }), 'path-manager', 'warn', /path_manager=kernel/],
-  ['no cubic', sysctls({ 'net.ipv4.tcp_allowed_congestion_control': 'reno' }), 'congestion', 'warn', /"reno cubic"/],
+  ['neither', sysctls({ 'net.ipv4.tcp_allowed_congestion_control': 'reno' }), 'congestion', 'warn', /"reno cubic bbr"/],
+  [
+    'no module',
+    sysctls({
+      'net.ipv4.tcp_allowed_congestion_control': 'reno cubic',
+      'net.ipv4.tcp_available_congestion_control': 'reno cubic',
+    }),
+    'congestion',
+    'warn',
+    /^modprobe tcp_bbr\nsysctl -w \S+="reno cubic bbr"$/,
+  ],
+  ['for an hour', sysctls({ 'net.mptcp.blackhole_timeout': '3600' }), 'blackhole', 'warn', /blackhole_timeout=60/],
+  ['off', sysctls({ 'net.mptcp.blackhole_timeout': '0' }), 'blackhole', 'ok'],
+  ['short', sysctls({ 'net.mptcp.close_timeout': '2' }), 'close-timeout', 'warn', /close_timeout=60/],
+  ['long', sysctls({ 'net.mptcp.close_timeout': '600' }), 'close-timeout', 'ok'],
   ['client only', sysctls({ 'net.ipv4.tcp_fastopen': '1' }), 'fast-open', 'warn', /tcp_fastopen=3/],
   ['with more bits', sysctls({ 'net.ipv4.tcp_fastopen': '1027' }), 'fast-open', 'ok'],
   ['small', sysctls({ 'net.ipv4.tcp_rmem': '4096 87380 1048576' }), 'buffers', 'warn', /tcp_rmem/],
+  ['its own least sizes stay', sysctls({ 'net.ipv4.tcp_wmem': '1 2 3' }), 'buffers', 'warn', /"1 2 16777216"/],
   ['little to ask for', sysctls({ 'net.core.rmem_max': '212992' }), 'buffers', 'warn', /rmem_max=4194304/],
   ['few', { descriptors: { soft: 1024, hard: 4096 } }, 'descriptors', 'warn', /LimitNOFILE/],
   ['unlimited', { descriptors: { soft: 1024, hard: Infinity } }, 'descriptors', 'ok'],
@@ -114,6 +130,8 @@ for (const [name, changed, id, level, mend] of table) {
     assert.equal(found?.level, level);
     if (level === 'warn' || level === 'fail') assert.notEqual(found?.why, '');
     if (mend) assert.match(found?.mend.join('\n') ?? '', mend);
+    // What is done by itself is what is said.
+    for (const remedy of found?.remedies ?? []) assert.ok(found?.mend.includes(commandOf(remedy)));
   });
 }
 
