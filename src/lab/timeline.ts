@@ -1,5 +1,6 @@
 // What happens to a lab's links over time, as data, and the player of such scripts.
 
+import { setTimeout } from 'node:timers/promises';
 import type { LinkChange } from './link-change.ts';
 
 /** `admin`: the host's own interface goes down. `carrier`: it loses its carrier. `silent`: frames vanish unnoticed. */
@@ -65,17 +66,5 @@ export async function playTimeline(
 
 /** False when the signal ended it. */
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
-  if (signal?.aborted) return Promise.resolve(false);
-  if (ms <= 0) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const abort = (): void => {
-      clearTimeout(timer);
-      resolve(false);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort);
-      resolve(true);
-    }, ms);
-    signal?.addEventListener('abort', abort, { once: true });
-  });
+  return setTimeout(ms, true, { signal }).catch(() => false);
 }

@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { createLab, type Lab } from '../lab.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
 import { monotonicMs } from '../measures/clock.ts';
@@ -171,20 +172,9 @@ function describeAction(action: TimelineAction): string {
   return `${action.link} is cut: ${how} (${which})`;
 }
 
-/** Rejects with the signal's reason. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', abort);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', abort, { once: true });
-  });
+/** Rejects when the signal fires. */
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { signal });
 }
 
 function readFlows(path: string): unknown[] {
