@@ -27,7 +27,7 @@ export interface InterfacePlan {
   readonly peers: readonly InterfaceAddress[];
   /** A host, unlike a router, reaches everything over each of its links: the first link is preferred. */
   readonly defaultMetric: number | undefined;
-  /** Routing table for packets from this interface's addresses; only where there are several interfaces. */
+  /** Routing table for packets from this interface's addresses; only where there are several, and it is wanted. */
   readonly table: number | undefined;
   /** How MPTCP may use its addresses; undefined: no endpoint. */
   readonly endpoint: readonly EndpointFlag[] | undefined;
@@ -64,7 +64,7 @@ function planInterfaces({ links }: Topology, host: HostSpec): InterfacePlan[] {
       addresses: link.addresses[side],
       peers: link.addresses[1 - side]!,
       defaultMetric: host.forward ? undefined : METRIC_FIRST + i,
-      table: several ? TABLE_FIRST + i : undefined,
+      table: several && host.sourceRouting ? TABLE_FIRST + i : undefined,
       endpoint: enabled ? flags : undefined,
     };
   });

@@ -71,6 +71,7 @@ const sysctlValue = z.union(
 const host = section(
   {
     forward: z.boolean({ error: YES_OR_NO }).default(false),
+    sourceRouting: z.boolean({ error: YES_OR_NO }).default(true),
     mptcp: z
       .union([z.boolean({ error: YES_OR_NO }), mptcp], {
         error: 'true, false, or a map: { enabled, endpoints, subflows, addAddrAccepted }',
@@ -250,7 +251,8 @@ function buildTopology(shaped: Shaped): TopologyResult {
     return { name: link, hosts: between, up, down, mtu, addresses: assigned.links[i]! };
   });
   const hosts = Object.entries(shaped.hosts).map(([host, spec]): HostSpec => {
-    return { name: host, forward: spec.forward, mptcp: mptcpSpec(spec.mptcp), sysctls: Object.entries(spec.sysctls) };
+    const { forward, sourceRouting, sysctls } = spec;
+    return { name: host, forward, sourceRouting, mptcp: mptcpSpec(spec.mptcp), sysctls: Object.entries(sysctls) };
   });
   const timeline = shaped.timeline.map((entry): TimelineEntry => ({ atMs: entry.at, action: timelineAction(entry) }));
   return { topology: { name: shaped.name, seed: shaped.seed, hosts, links, timeline } };

@@ -16,6 +16,8 @@ export interface HostSpec {
   readonly name: string;
   /** Passes on what is for others, and so makes a router. */
   readonly forward: boolean;
+  /** Where it has several links and does not forward: packets from an address leave by the link of this address. */
+  readonly sourceRouting: boolean;
   readonly mptcp: MptcpSpec;
   /** As given; they are set last. */
   readonly sysctls: readonly (readonly [name: string, value: string])[];

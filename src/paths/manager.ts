@@ -33,7 +33,7 @@ const RESYNC_MS = 30_000;
 /** Steps and the notifications that they cause settle in two rounds. */
 const ROUNDS_MAX = 6;
 /** Looks at the subflows: while bytes flow, and otherwise. */
-const BUSY_MS = 30;
+const BUSY_MS = 20;
 const IDLE_MS = 500;
 /** One look may take up to this share of the time. */
 const LOOK_SHARE = 0.05;
@@ -50,6 +50,7 @@ const EEXIST = 17;
 const GONE: ReadonlySet<number> = new Set([2, 3, 99, 19]);
 
 interface Quiet {
+  readonly since: number;
   readonly until: number;
   readonly ms: number;
 }
@@ -258,7 +259,9 @@ export class Manager implements Watcher {
     const begun = performance.now();
     const subflows = this.#subflows.read();
     if (subflows !== undefined) {
-      for (const suspicion of this.#stalls.observe(subflows, begun)) this.#suspect(suspicion, begun);
+      const suspicions = this.#stalls.observe(subflows, begun);
+      this.#acquit();
+      for (const suspicion of suspicions) this.#suspect(suspicion, begun);
       this.#checkJoins(subflows, begun);
     }
     const tookMs = performance.now() - begun;
@@ -297,6 +300,21 @@ export class Manager implements Watcher {
     this.#settle();
   }
 
+  /** Bytes that come over a path say as much as an answer. */
+  #acquit(): void {
+    for (const path of this.#paths) {
+      const key = pathKey(path);
+      const progressAt = this.#stalls.progressAt(path.address);
+      const silent = this.#silent.get(key);
+      if (silent !== undefined && !silent.isDead && progressAt > silent.since) {
+        silent.cancel();
+        this.#silent.delete(key);
+      }
+      // A false alarm is to be heard later the next time, unless the path has been at work since.
+      if (progressAt > (this.#quiet.get(key)?.since ?? Number.POSITIVE_INFINITY)) this.#quiet.delete(key);
+    }
+  }
+
   #suspect({ address, remote, answerMs }: Suspicion, now: number): void {
     const path = this.#paths.find((one) => one.address === address && one.trouble === undefined);
     // Where others have the endpoint, there is nothing that we may do about it.
@@ -318,7 +336,8 @@ export class Manager implements Watcher {
             return this.#settle();
           }
           const ms = Math.min((this.#quiet.get(key)?.ms ?? QUIET_MS / 2) * 2, QUIET_MS_MAX);
-          this.#quiet.set(key, { until: performance.now() + ms, ms });
+          const since = performance.now();
+          this.#quiet.set(key, { since, until: since + ms, ms });
         },
       },
     );

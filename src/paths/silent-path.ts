@@ -58,6 +58,11 @@ export class SilentPath implements Timed, ProbeOwner {
     this.onTimer();
   }
 
+  /** When the suspicion arose. */
+  get since(): number {
+    return this.#since;
+  }
+
   get isDead(): boolean {
     return this.#isDead;
   }

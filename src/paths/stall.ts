@@ -13,16 +13,30 @@ export interface Suspicion {
 
 interface Track {
   sample: SubflowProgress;
-  /** Received bytes per second, smoothed, when something came last. */
+  /** Bytes per second that came and that were acknowledged, smoothed. */
   rate: number;
+  /** When a segment came last, and when one that brought something new. */
+  heardAt: number;
   progressAt: number;
-  /** Bytes that came over the connection's other paths since then. */
+  /** The longest pause of late between segments: what is ordinary here. Milliseconds. */
+  pauseMs: number;
+  /** Bytes that moved over the connection's other paths since the last progress. */
   elsewhere: number;
+  /** Whether the latest look found something new. */
+  fresh: boolean;
 }
 
-/** Silence below this is ordinary. */
-const SILENCE_MS_MIN = 150;
+/** Silence below this is ordinary; above, on a busy path, it is worth two SYNs. */
+const SILENCE_MS_MIN = 90;
 const SILENCE_MS_MAX = 3_000;
+/** Room for a queue on the way of 100 ms, which a SYN waits in as well. */
+const ANSWER_MS_MIN = 130;
+/** A path with pauses of its own is given half as much again as the longest of late. */
+const PAUSE_FACTOR = 1.5;
+const PAUSE_MS_MAX = 500;
+const PAUSE_HALF_LIFE_MS = 5_000;
+/** Segments come and nothing new with them: most likely they are sent again since no acknowledgement gets through. */
+const ONE_WAY_FACTOR = 4;
 /** What counts as busy, and as the others going on. */
 const BUSY_BYTES_PER_S = 16_384;
 const ELSEWHERE_BYTES = 16_384;
@@ -54,17 +68,11 @@ export class StallDetector {
       // Whoever accepted a connection cannot open its subflows anew.
       if (!sample.initiated) continue;
       const key = keyOf(sample);
-      const track = before.get(key) ?? { sample, rate: 0, progressAt: now, elsewhere: 0 };
-      const bytes = sample.bytesReceived - track.sample.bytesReceived;
+      const track = before.get(key) ?? newTrack(sample, now);
+      const bytes = bytesOf(sample) - bytesOf(track.sample);
       add(moved, `${sample.token}`, bytes);
       add(moved, `${sample.token} ${sample.local.address}`, bytes);
-      if (sample.segmentsIn !== track.sample.segmentsIn) {
-        const rate = (bytes * 1_000) / Math.max(1, now - track.progressAt);
-        track.rate += (rate - track.rate) * SMOOTHING;
-        track.progressAt = now;
-        track.elsewhere = 0;
-      }
-      track.sample = sample;
+      follow(track, sample, bytes, now);
       if (this.#rtts.size >= ADDRESSES_MAX) this.#rtts.clear();
       this.#rtts.set(sample.local.address, sample.rttMs);
       this.#tracks.set(key, track);
@@ -73,11 +81,21 @@ export class StallDetector {
     for (const track of this.#tracks.values()) {
       const { local, remote } = track.sample;
       // What came along with our own last bytes says nothing yet.
-      if (track.progressAt !== now) track.elsewhere += elsewhereOf(track.sample, moved);
-      const answerMs = answerTime(track.sample);
-      if (isSilent(track, now, answerMs)) suspicions.set(local.address, { address: local.address, remote, answerMs });
+      if (!track.fresh) track.elsewhere += elsewhereOf(track.sample, moved);
+      if (isSilent(track, now)) {
+        suspicions.set(local.address, { address: local.address, remote, answerMs: answerTime(track.sample) });
+      }
     }
     return [...suspicions.values()];
+  }
+
+  /** When something new came over any subflow from this address; 0: never. */
+  progressAt(address: string): number {
+    let at = 0;
+    for (const { sample, progressAt } of this.#tracks.values()) {
+      if (sample.local.address === address && bytesOf(sample) > 0) at = Math.max(at, progressAt);
+    }
+    return at;
   }
 
   /** Whether bytes came lately, so that it is worth looking often. */
@@ -87,6 +105,35 @@ export class StallDetector {
     }
     return false;
   }
+}
+
+function newTrack(sample: SubflowProgress, now: number): Track {
+  return { sample, rate: 0, heardAt: now, progressAt: now, pauseMs: 0, elsewhere: 0, fresh: true };
+}
+
+/** Brings a track up to the sample; `bytes`: new since the one before. */
+function follow(track: Track, sample: SubflowProgress, bytes: number, now: number): void {
+  if (sample.segmentsIn !== track.sample.segmentsIn) {
+    // The kernel says how long ago the last segment came: better than the moment at which we looked.
+    const at = Math.max(track.heardAt, now - sample.silentMs);
+    const kept = track.pauseMs * 0.5 ** ((at - track.heardAt) / PAUSE_HALF_LIFE_MS);
+    // Only while the others went on: when nobody has anything to send, a pause says nothing.
+    const pause = track.elsewhere >= ELSEWHERE_BYTES ? at - track.heardAt : 0;
+    track.pauseMs = Math.max(kept, Math.min(pause, PAUSE_MS_MAX));
+    track.heardAt = at;
+  }
+  if (bytes > 0) {
+    const rate = (bytes * 1_000) / Math.max(1, now - track.progressAt);
+    track.rate += (rate - track.rate) * SMOOTHING;
+    track.progressAt = track.heardAt;
+    track.elsewhere = 0;
+  }
+  track.fresh = bytes > 0;
+  track.sample = sample;
+}
+
+function bytesOf({ bytesReceived, bytesAcked }: SubflowProgress): number {
+  return bytesReceived + bytesAcked;
 }
 
 function keyOf({ token, local, remote }: SubflowProgress): string {
@@ -101,16 +148,25 @@ function elsewhereOf({ token, local }: SubflowProgress, moved: ReadonlyMap<strin
   return (moved.get(`${token}`) ?? 0) - (moved.get(`${token} ${local.address}`) ?? 0);
 }
 
-/** As TCP reckons its retransmission timeout (RFC 6298 §2.3), without the floor. */
+/** As TCP reckons its retransmission timeout (RFC 6298 §2.3), without its floor. */
 function answerTime({ rttMs, rttVarianceMs }: SubflowProgress): number {
-  return Math.min(Math.max(SILENCE_MS_MIN, rttMs + 4 * rttVarianceMs), SILENCE_MS_MAX);
+  return Math.min(Math.max(ANSWER_MS_MIN, rttMs + 4 * rttVarianceMs), SILENCE_MS_MAX);
 }
 
-function isSilent({ sample, rate, progressAt, elsewhere }: Track, now: number, answerMs: number): boolean {
-  if (now - progressAt < answerMs) return false;
+/** A sender that has filled its window pauses for a round trip. */
+function ordinaryPause({ sample, pauseMs }: Track): number {
+  const { rttMs, rttVarianceMs } = sample;
+  return Math.min(Math.max(SILENCE_MS_MIN, rttMs + 2 * rttVarianceMs, PAUSE_FACTOR * pauseMs), SILENCE_MS_MAX);
+}
+
+function isSilent(track: Track, now: number): boolean {
+  const { sample, rate, heardAt, progressAt, elsewhere } = track;
+  const ordinary = ordinaryPause(track);
+  const isOneWay = now - progressAt >= ONE_WAY_FACTOR * ordinary;
+  if (now - heardAt < ordinary && !isOneWay) return false;
   // We wait for acknowledgements, and have sent again.
-  if (sample.unacked > 0 && sample.timeouts > 0 && sample.lastAckMs >= answerMs) return true;
-  // The peer sent over this path, and goes on sending over the others only.
+  if (sample.unacked > 0 && sample.timeouts > 0 && now - progressAt >= answerTime(sample)) return true;
+  // The peer sent, or acknowledged, over this path, and goes on over the others only.
   const missed = (rate * (now - progressAt)) / 1_000 / SEGMENT_BYTES;
   return rate >= BUSY_BYTES_PER_S && missed >= SEGMENTS_MISSED && elsewhere >= ELSEWHERE_BYTES;
 }

@@ -51,7 +51,8 @@ export interface SubflowProgress {
   readonly unacked: number;
   /** Retransmission timeouts in a row, without an acknowledgement between them. */
   readonly timeouts: number;
-  readonly lastAckMs: number;
+  /** Since the last segment came, with data or an acknowledgement; in steps of the kernel's clock. */
+  readonly silentMs: number;
   readonly rttMs: number;
   readonly rttVarianceMs: number;
 }
@@ -90,7 +91,7 @@ export function parseSubflowProgress(payload: Uint8Array): SubflowProgress | und
     remote: { address: ipFromBytes(payload.subarray(24, 24 + size)), port: view.getUint16(6, false) },
     timeouts: tcp.getUint8(2),
     unacked: tcp.getUint32(24, true),
-    lastAckMs: tcp.getUint32(56, true),
+    silentMs: Math.min(tcp.getUint32(52, true), tcp.getUint32(56, true)),
     rttMs: tcp.getUint32(68, true) / 1000,
     rttVarianceMs: tcp.getUint32(72, true) / 1000,
     bytesAcked: Number(tcp.getBigUint64(120, true)),

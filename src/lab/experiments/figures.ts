@@ -20,9 +20,6 @@ export interface RunData {
   readonly measures: Measures;
 }
 
-/** Rates that are compared are means over this long, or every burst would count. */
-const REGAIN_WINDOW_MS = 1_000;
-
 export function takeFigure(measure: Measure, run: RunData): number | undefined {
   switch (measure.take) {
     case 'goodput':
@@ -110,11 +107,11 @@ function linkSeries({ scene, measures }: RunData, link: string, direction: 'up' 
   return measures.interfaces.find((one) => one.link === link && one.host === receiver)?.received;
 }
 
-function regain(run: RunData, { link, direction, after, before, share }: Of<'regain'>): number | undefined {
+function regain(run: RunData, { link, direction, after, before, share, window }: Of<'regain'>): number | undefined {
   const series = linkSeries(run, link, direction);
   const at = (ms: number): number => run.originMs + ms;
   const [from, to] = before;
-  const span = { earlierFromMs: at(from), earlierToMs: at(to), share, windowMs: REGAIN_WINDOW_MS };
+  const span = { earlierFromMs: at(from), earlierToMs: at(to), share, windowMs: window };
   return series && regainMs(series, { eventMs: at(after), ...span });
 }
 

@@ -29,6 +29,8 @@ const SHAPES = {
       .min(0, { error: 'from 0 to 1' })
       .max(1, { error: 'from 0 to 1' })
       .default(0.9),
+    /** The rate is a mean over this long. */
+    window: time.default(1_000),
   },
   /** What a link carried, Ethernet headers included, Mbit/s. */
   rate: { link: text('the name of a link'), direction, ...window },

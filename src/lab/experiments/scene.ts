@@ -68,7 +68,7 @@ export function prepareScene(
   const known = { ...given, address: addressesOf(topology) };
   // Values of parameters may name addresses themselves.
   const scope = { ...known, ...(fillTemplate(given, known, ['parameters'], findings as TemplateFinding[]) as Scope) };
-  const processes = readProcesses(fill('processes', scope) ?? {}, topology, findings);
+  const processes = readProcesses(withoutNull(fill('processes', scope)), topology, findings);
   const workloads = readMap(fill('workloads', scope), 'workloads', workloadSchema, findings).map(([name, shape]) =>
     planWorkload(name, shape),
   );
@@ -146,10 +146,14 @@ function readProcesses(raw: unknown, topology: Topology, findings: Finding[]): P
   });
 }
 
+/** A parameter may leave entries out. */
+function withoutNull(raw: unknown): unknown {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return raw ?? {};
+  return Object.fromEntries(Object.entries(raw).filter(([, entry]) => entry !== null));
+}
+
 function readMap<T>(raw: unknown, key: string, schema: z.ZodType<T>, findings: Finding[]): [string, T][] {
-  return Object.entries(raw as object).flatMap(([name, entry]: [string, unknown]) => {
-    // A parameter may leave one out.
-    if (entry === null) return [];
+  return Object.entries(withoutNull(raw) as object).flatMap(([name, entry]: [string, unknown]) => {
     const value = read(schema, entry, [key, name], findings);
     return value === undefined ? [] : [[name, value] as [string, T]];
   });

@@ -14,8 +14,8 @@ describe('a topology for programs', () => {
     const topology = createTopology(two);
     const mptcp = { enabled: true, endpoints: 'auto', subflows: 8, addAddrAccepted: 8 };
     assert.deepEqual(topology.hosts, [
-      { name: 'a', forward: false, mptcp, sysctls: [] },
-      { name: 'b', forward: false, mptcp, sysctls: [] },
+      { name: 'a', forward: false, sourceRouting: true, mptcp, sysctls: [] },
+      { name: 'b', forward: false, sourceRouting: true, mptcp, sysctls: [] },
     ]);
     const [link] = topology.links;
     assert.deepEqual([link?.up, link?.down, link?.mtu], [PERFECT, PERFECT, 1_500]);

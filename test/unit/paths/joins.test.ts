@@ -28,7 +28,7 @@ function path(index: number, address: string): Path {
 }
 
 function subflow(address: string, initiated = true): SubflowProgress {
-  const counts = { bytesAcked: 0, bytesReceived: 0, segmentsIn: 0, unacked: 0, timeouts: 0, lastAckMs: 0 };
+  const counts = { bytesAcked: 0, bytesReceived: 0, segmentsIn: 0, unacked: 0, timeouts: 0, silentMs: 0 };
   const remote = { address: '203.0.113.1', port: 1080 };
   const how = { initiated, initial: true, localId: 0, backup: false };
   return { token: 1, ...how, local: { address, port: 4_000 }, remote, rttMs: 0, rttVarianceMs: 0, ...counts };

@@ -22,7 +22,7 @@ function subflow(address: string, more: Partial<SubflowProgress> = {}): SubflowP
     segmentsIn: 0,
     unacked: 0,
     timeouts: 0,
-    lastAckMs: 0,
+    silentMs: 0,
     rttMs: 20,
     rttVarianceMs: 2,
     ...more,
@@ -35,20 +35,20 @@ function play(detector: StallDetector, cutAt: number, until: number, more: Parti
     const first = Math.min(now, cutAt);
     const suspicions = detector.observe(
       [
-        subflow('192.0.2.7', { bytesReceived: first * 2_000, segmentsIn: first, ...more }),
+        subflow('192.0.2.7', { bytesReceived: first * 2_000, segmentsIn: first, silentMs: now - first, ...more }),
         subflow('198.51.100.7', { bytesReceived: now * 1_000, segmentsIn: now, ...more }),
       ],
       now,
     );
     if (suspicions.length === 0) continue;
-    assert.deepEqual(suspicions, [{ address: '192.0.2.7', remote, answerMs: 150 }]);
+    assert.deepEqual(suspicions, [{ address: '192.0.2.7', remote, answerMs: 130 }]);
     return now;
   }
   return -1;
 }
 
 test('a path that was busy and falls silent, while the other goes on', () => {
-  assert.equal(play(new StallDetector(), 1_000, 3_000), 1_150);
+  assert.equal(play(new StallDetector(), 1_000, 3_000), 1_100);
 });
 
 test('nobody is suspected while both go on', () => {
@@ -63,14 +63,14 @@ test('a long round trip is given its time', () => {
     const slow = { rttMs: 600, rttVarianceMs: 50 };
     const found = detector.observe(
       [
-        subflow('192.0.2.7', { bytesReceived: first * 2_000, segmentsIn: first, ...slow }),
+        subflow('192.0.2.7', { bytesReceived: first * 2_000, segmentsIn: first, silentMs: now - first, ...slow }),
         subflow('198.51.100.7', { bytesReceived: now * 1_000, segmentsIn: now, ...slow }),
       ],
       now,
     );
     if (found.length > 0) at = now;
   }
-  assert.equal(at, 1_800);
+  assert.equal(at, 1_700);
 });
 
 test('whoever accepted the connection suspects nobody', () => {
@@ -90,7 +90,7 @@ test('silence everywhere is not the fault of one path', () => {
 
 test('a sender that has sent again and hears nothing', () => {
   const detector = new StallDetector();
-  const waiting = (lastAckMs: number) => [subflow('192.0.2.7', { unacked: 5, timeouts: 1, lastAckMs })];
+  const waiting = (silentMs: number) => [subflow('192.0.2.7', { unacked: 5, timeouts: 1, silentMs })];
   assert.deepEqual(detector.observe(waiting(0), 0), []);
   assert.deepEqual(detector.observe(waiting(100), 100), []);
   assert.equal(detector.observe(waiting(300), 300).length, 1);
@@ -108,4 +108,72 @@ test('a trickle may pause', () => {
     );
     assert.deepEqual(found, []);
   }
+});
+
+/** Looks every 20 ms at two paths of 10 Mbit/s each; the first delivers at the moments given. Returns the suspicions. */
+function watch(arrivals: readonly number[], until: number, more: Partial<SubflowProgress> = {}): number[] {
+  const detector = new StallDetector();
+  const at: number[] = [];
+  for (let now = 0; now <= until; now += 20) {
+    const came = arrivals.filter((moment) => moment <= now);
+    const first = {
+      bytesReceived: came.length * 5_000,
+      segmentsIn: came.length,
+      silentMs: now - (came.at(-1) ?? 0),
+    };
+    const found = detector.observe(
+      [
+        subflow('192.0.2.7', { ...first, ...more }),
+        subflow('198.51.100.7', { bytesReceived: now * 1_250, segmentsIn: now }),
+      ],
+      now,
+    );
+    if (found.length > 0) at.push(now);
+  }
+  return at;
+}
+
+test('a path with pauses of its own is given more time, and is suspected all the same when it is silent', () => {
+  // Every 4 ms, but for a pause of 130 ms each half second, until 5 s.
+  const arrivals = Array.from({ length: 1_250 }, (_, i) => i * 4).filter((ms) => ms % 500 >= 130);
+  const found = watch(arrivals, 6_000);
+  assert.ok(
+    found.filter((at) => at < 5_000).every((at) => at < 1_200),
+    `suspected at ${found}`,
+  );
+  const end = found.find((at) => at > 5_000) ?? assert.fail('not suspected');
+  assert.ok(end - 5_000 <= 320, `after ${end - 5_000} ms`);
+});
+
+test('segments that bring nothing new do not keep it from being suspected', () => {
+  const detector = new StallDetector();
+  let at = -1;
+  for (let now = 0; now <= 3_000 && at < 0; now += 20) {
+    const found = detector.observe(
+      [
+        subflow('192.0.2.7', { bytesReceived: Math.min(now, 1_000) * 2_000, segmentsIn: now }),
+        subflow('198.51.100.7', { bytesReceived: now * 1_000, segmentsIn: now }),
+      ],
+      now,
+    );
+    if (found.length > 0) at = now;
+  }
+  assert.ok(at > 1_200 && at <= 1_500, `at ${at}`);
+});
+
+test('acknowledgements are bytes that moved: an upload is watched as a download', () => {
+  const detector = new StallDetector();
+  let at = -1;
+  for (let now = 0; now <= 3_000 && at < 0; now += 20) {
+    const first = Math.min(now, 1_000);
+    const found = detector.observe(
+      [
+        subflow('192.0.2.7', { bytesAcked: first * 2_000, segmentsIn: first, silentMs: now - first, unacked: 100 }),
+        subflow('198.51.100.7', { bytesAcked: now * 1_000, segmentsIn: now }),
+      ],
+      now,
+    );
+    if (found.length > 0) at = now;
+  }
+  assert.equal(at, 1_100);
 });

@@ -170,9 +170,9 @@ describe('an experiment file', () => {
 });
 
 describe('the experiments that come along', () => {
-  const names = ['buffers', 'failover', 'handover', 'latency', 'mtu', 'pooling', 'regeneration'];
+  const names = ['buffers', 'failover', 'handover', 'latency', 'mtu', 'pooling', 'recovery', 'regeneration'];
 
-  test('are seven', () => {
+  test('are all found', () => {
     assert.deepEqual(
       listExperiments().map(({ name }) => name),
       names,
