@@ -264,6 +264,9 @@ const FRA_SRC = 2;
 const FRA_PRIORITY = 6;
 const FRA_TABLE = 15;
 const FRA_PROTOCOL = 21;
+const FRA_IP_PROTO = 22;
+const FRA_SPORT_RANGE = 23;
+const IPPROTO_TCP = 6;
 const FR_ACT_TO_TBL = 1;
 const FIB_RULE_INVERT = 0x2;
 /** FRA_DST, IIFNAME, GOTO, FWMARK, TUN_ID, FWMASK, OIFNAME, L3MDEV, UID_RANGE, IP_PROTO, SPORT_RANGE, DPORT_RANGE. */
@@ -360,6 +363,8 @@ export interface RuleChange {
   readonly table: number;
   readonly protocol: number;
   readonly from: string;
+  /** TCP from these source ports only, first and last. */
+  readonly ports?: readonly [number, number] | undefined;
 }
 
 /** Adding one that is there already fails with EEXIST. Throws a RangeError. */
@@ -378,5 +383,11 @@ export function encodeRuleChange(verb: 'add' | 'remove', rule: RuleChange, seque
     attribute(FRA_PRIORITY, u32(rule.priority)),
     attribute(FRA_TABLE, u32(rule.table)),
     attribute(FRA_PROTOCOL, Uint8Array.of(rule.protocol)),
+    ...(rule.ports === undefined ? [] : portAttributes(rule.ports)),
   ]);
+}
+
+/** struct fib_rule_port_range: u16 start, end, in the machine's own order. */
+function portAttributes([from, to]: readonly [number, number]): Uint8Array[] {
+  return [attribute(FRA_IP_PROTO, Uint8Array.of(IPPROTO_TCP)), attribute(FRA_SPORT_RANGE, u32(from | (to << 16)))];
 }
