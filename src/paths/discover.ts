@@ -1,5 +1,6 @@
 // Finds the paths in a picture of the network. Pure.
 
+import type { EndpointConfig } from '../config/config.ts';
 import type { NetworkView } from '../netlink/network.ts';
 import { type Address, type Link, MAIN_TABLE, type Route } from '../wire/rtnetlink.ts';
 import { guessKind } from './kind.ts';
@@ -8,8 +9,17 @@ import { type Path, type PathTrouble, pathKey } from './path.ts';
 
 /** Paths of one machine; the others are left out. */
 const PATHS_MAX = 32;
-/** Of a path whose default route says nothing. */
-const PRIORITY_LAST = 0xffff_ffff;
+/** Of a path without a default route in the main table. */
+const METRIC_LAST = 0xffff_ffff;
+/** Further subflows from there, and nothing else. */
+const PLAIN_ENDPOINT: EndpointConfig = {
+  subflow: true,
+  backup: false,
+  fullmesh: false,
+  signal: false,
+  laminar: false,
+  port: 0,
+};
 
 export interface Gateway {
   /** `undefined`: everything is on the link. */
@@ -20,11 +30,23 @@ export interface Gateway {
 /** What was seen of a path before; the kernel forgets routes with an interface that goes down. */
 export type KnownGateways = ReadonlyMap<string, Gateway>;
 
+/** What its owner makes of a path; `undefined`: it is none. */
+export type Judge = (found: Path) => Path | undefined;
+
+/** Tunnels are none of ours: what they carry leaves by another path. */
+export function refuseTunnel(found: Path): Path | undefined {
+  return found.kind === 'tunnel' ? undefined : found;
+}
+
 /**
- * For each interface and family at most one path: over the address that new connections would take there. Tunnels are
- * none of ours: what they carry leaves by another path.
+ * For each interface and family at most one path: over the address that new connections would take there. The one that
+ * is preferred comes first.
  */
-export function discoverPaths(view: NetworkView, known: KnownGateways = new Map()): Path[] {
+export function discoverPaths(
+  view: NetworkView,
+  known: KnownGateways = new Map(),
+  judge: Judge = refuseTunnel,
+): Path[] {
   const routes = view.routes.filter(({ destination }) => destination === undefined);
   const best = new Map<string, Address>();
   for (const address of view.addresses) {
@@ -37,10 +59,11 @@ export function discoverPaths(view: NetworkView, known: KnownGateways = new Map(
   for (const address of best.values()) {
     const link = view.links.get(address.index);
     if (link === undefined || link.loopback || link.master !== 0) continue;
-    const path = describe(link, address, findGateway(view, routes, address, known));
+    const found = describe(link, address, findGateway(view, routes, address, known));
+    const path = found === undefined ? undefined : judge(found);
     if (path !== undefined) paths.push(path);
   }
-  paths.sort((a, b) => a.priority - b.priority || a.index - b.index || a.family - b.family);
+  paths.sort((a, b) => a.priority - b.priority || a.metric - b.metric || a.index - b.index || a.family - b.family);
   return paths.slice(0, PATHS_MAX);
 }
 
@@ -54,7 +77,6 @@ function rank({ family, address, tentative, deprecated, secondary }: Address): n
 
 function describe(link: Link, address: Address, gateway: Gateway | undefined): Path | undefined {
   const kind = guessKind(link);
-  if (kind === 'tunnel') return undefined;
   // An interface that never led anywhere, as bridges of containers do not, is no path; one that is down may be again.
   if (gateway === undefined) return undefined;
   return {
@@ -65,9 +87,14 @@ function describe(link: Link, address: Address, gateway: Gateway | undefined): P
     address: address.address,
     prefix: address.prefix,
     gateway: gateway.address,
+    metric: gateway.metric,
     kind,
     cost: kind === 'cellular' ? 'metered' : 'free',
-    priority: gateway.metric,
+    priority: 0,
+    backup: false,
+    spared: false,
+    wanted: PLAIN_ENDPOINT,
+    budget: undefined,
     trouble: troubleOf(link, address),
   };
 }
@@ -96,9 +123,9 @@ function findGateway(
   const main = inTables([MAIN_TABLE]);
   if (main !== undefined) return { address: main.gateway, metric: main.metric };
   const theirs = inTables(tables.filter((table) => !isOurNumber(table)));
-  if (theirs !== undefined) return { address: theirs.gateway, metric: PRIORITY_LAST };
+  if (theirs !== undefined) return { address: theirs.gateway, metric: METRIC_LAST };
   const before = known.get(pathKey(address));
   if (before !== undefined) return before;
   const ours = inTables(tables);
-  return ours === undefined ? undefined : { address: ours.gateway, metric: PRIORITY_LAST };
+  return ours === undefined ? undefined : { address: ours.gateway, metric: METRIC_LAST };
 }

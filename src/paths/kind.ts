@@ -1,7 +1,7 @@
 // What an interface probably is, by its name and the driver's kind. Names follow systemd.net-naming-scheme(7).
 
+import type { PathKind } from '../config/config.ts';
 import type { Link } from '../wire/rtnetlink.ts';
-import type { PathKind } from './path.ts';
 
 /** include/uapi/linux/if_arp.h: PPP, and devices that carry IP packets without a link layer, as modems do. */
 const ARPHRD_PPP = 512;

@@ -29,7 +29,7 @@ if (port !== null) {
     manager = new Manager(
       loop,
       { say: (level, code, message) => post({ kind: 'said', level, code, message }) },
-      namespace,
+      { namespace },
     );
   } catch (error) {
     post({ kind: 'refused', message: error instanceof Error ? error.message : String(error) });

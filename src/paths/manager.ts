@@ -12,13 +12,15 @@ import { PathManager } from '../netlink/path-manager.ts';
 import { SubflowList } from '../netlink/subflow-list.ts';
 import { familyOf } from '../wire/ip.ts';
 import type { PmAddress, PmLimits } from '../wire/mptcp-pm.ts';
-import { encodeRouteChange, encodeRuleChange } from '../wire/rtnetlink.ts';
 import type { SubflowProgress } from '../wire/subflow-dump.ts';
+import { applyRouting } from './apply-routing.ts';
 import { discoverPaths, type Gateway } from './discover.ts';
 import { findUnjoined } from './joins.ts';
 import { ENDPOINT_ID_FIRST, ENDPOINT_ID_LAST, isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
 import { type Path, pathKey } from './path.ts';
+import { PathNews } from './path-news.ts';
 import { ownerOfEndpoint, planRemoval, planSteps, type Step } from './plan.ts';
+import { Preferences } from './preferences.ts';
 import { SilentPath } from './silent-path.ts';
 import { StallDetector, type Suspicion } from './stall.ts';
 import { WatchedJoins } from './watched-joins.ts';
@@ -26,6 +28,12 @@ import { WatchedJoins } from './watched-joins.ts';
 export interface ManagerEvents {
   /** `code` is stable, for machines. */
   say(level: 'info' | 'warn', code: string, message: string): void;
+}
+
+export interface ManagerOptions {
+  /** Path of a network namespace; the thread's own unless given. */
+  readonly namespace?: string | undefined;
+  readonly preferences?: Preferences;
 }
 
 /** Everything is looked at again after this time: endpoints and limits have no notifications. */
@@ -45,10 +53,6 @@ const ANSWER_MS_MIN = 150;
 /** Gateways remembered: paths that come and go. */
 const KNOWN_MAX = 256;
 
-const EEXIST = 17;
-/** ENOENT, ESRCH, EADDRNOTAVAIL, ENODEV: gone already. */
-const GONE: ReadonlySet<number> = new Set([2, 3, 99, 19]);
-
 interface Quiet {
   readonly since: number;
   readonly until: number;
@@ -58,6 +62,7 @@ interface Quiet {
 export class Manager implements Watcher {
   readonly #loop: EventLoop;
   readonly #events: ManagerEvents;
+  readonly #preferences: Preferences;
   readonly #watch: NetworkWatch;
   readonly #pm: PathManager;
   readonly #subflows: SubflowList;
@@ -73,8 +78,7 @@ export class Manager implements Watcher {
   readonly #silent = new Map<string, SilentPath>();
   /** Bounded by the paths. */
   readonly #quiet = new Map<string, Quiet>();
-  /** What was said about each path last. Bounded by the paths. */
-  #said = new Map<string, string>();
+  readonly #news: PathNews;
   /** What failed and was told. Bounded by the kinds of steps and paths; cleared with every resync. */
   readonly #failures = new Set<string>();
   #paths: readonly Path[] = [];
@@ -84,9 +88,11 @@ export class Manager implements Watcher {
   #nextId: number;
 
   /** Throws a LinuxError or a NetlinkError; without MPTCP a NetlinkError too. */
-  constructor(loop: EventLoop, events: ManagerEvents, namespace?: string) {
+  constructor(loop: EventLoop, events: ManagerEvents, { namespace, preferences }: ManagerOptions = {}) {
     this.#loop = loop;
     this.#events = events;
+    this.#news = new PathNews((text) => events.say('info', 'path', text));
+    this.#preferences = preferences ?? new Preferences();
     const pm = PathManager.open(namespace);
     if (pm === undefined) throw new NetlinkError(93, 'looking for the MPTCP path manager');
     this.#pm = pm;
@@ -107,6 +113,11 @@ export class Manager implements Watcher {
 
   get paths(): readonly Path[] {
     return this.#paths;
+  }
+
+  /** The preferences have changed. */
+  refresh(): void {
+    this.#settle();
   }
 
   /** The network has changed. */
@@ -144,7 +155,9 @@ export class Manager implements Watcher {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#discover();
       const present = { view: this.#watch.network, endpoints: this.#endpoints, limits: this.#limits };
-      const steps = planSteps(this.#paths, present, (path) => this.#silent.get(pathKey(path))?.isDead === true);
+      const isDead = (path: Path): boolean => this.#silent.get(pathKey(path))?.isDead === true;
+      this.#paths = this.#preferences.rank(this.#paths, (path) => !isDead(path));
+      const steps = planSteps(this.#paths, present, isDead);
       if (steps.length === 0 || !this.#apply(steps)) break;
       this.#watch.read();
     }
@@ -163,12 +176,12 @@ export class Manager implements Watcher {
   }
 
   #discover(): void {
-    this.#paths = discoverPaths(this.#watch.network, this.#known);
+    this.#paths = discoverPaths(this.#watch.network, this.#known, this.#preferences.judge);
     for (const path of this.#paths) {
       const key = pathKey(path);
       if (path.trouble === undefined) {
         this.#known.delete(key);
-        this.#known.set(key, { address: path.gateway, metric: path.priority });
+        this.#known.set(key, { address: path.gateway, metric: path.metric });
         continue;
       }
       // Its return will be told: no need to ask.
@@ -203,38 +216,34 @@ export class Manager implements Watcher {
   }
 
   #take(step: Step): void {
-    const { socket } = this.#watch;
     switch (step.kind) {
       case 'set-route':
-      case 'remove-route': {
-        const verb = step.kind === 'set-route' ? 'set' : 'remove';
-        const errno = socket.request((sequence) => encodeRouteChange(verb, step.route, sequence));
-        return settled(errno, verb === 'remove', `${verb} a route of table ${step.route.table}`);
-      }
+      case 'remove-route':
       case 'add-rule':
-      case 'remove-rule': {
-        const verb = step.kind === 'add-rule' ? 'add' : 'remove';
-        const errno = socket.request((sequence) => encodeRuleChange(verb, step.rule, sequence));
-        return settled(errno, verb === 'remove', `${verb} the rule for ${step.rule.from}`);
-      }
+      case 'remove-rule':
+        return applyRouting(this.#watch.socket, step);
       case 'set-limits':
         this.#pm.setLimits(step.limits);
         this.#limits = step.limits;
+        return;
+      case 'set-flags':
+        this.#pm.setFlags(step.endpoint);
+        this.#endpoints = this.#endpoints.map((one) => (one.id === step.endpoint.id ? step.endpoint : one));
         return;
       case 'delete-endpoint':
         this.#endpoints = this.#endpoints.filter(({ id }) => id !== step.endpoint.id);
         this.#pm.delete(step.endpoint);
         return this.#take({ kind: 'remove-rule', rule: noteOf(step.endpoint) });
       case 'add-endpoint': {
-        const { path } = step;
+        const { path, flags, port } = step;
         const { address, index } = path;
         this.#seekGateway(path, false);
-        const endpoint: PmAddress = { address, index, flags: step.flags, port: 0, id: this.#freeId() };
+        const endpoint: PmAddress = { address, index, flags, port, id: this.#freeId() };
         // Noted first: should we die in between, the note is all that is left, and goes at the next start.
         this.#take({ kind: 'add-rule', rule: noteOf(endpoint) });
         this.#pm.add(endpoint);
         this.#endpoints = [...this.#endpoints, endpoint];
-        this.#joins.began(path, performance.now(), this.#stalls.rttMs(address));
+        if (flags.includes('subflow')) this.#joins.began(path, performance.now(), this.#stalls.rttMs(address));
       }
     }
   }
@@ -357,24 +366,12 @@ export class Manager implements Watcher {
     this.#loop.arm(this.#resyncer, performance.now() + RESYNC_MS);
   }
 
-  /** Says what has become of each path, when it is something else than before. */
   #tell(): void {
-    const said = new Map<string, string>();
-    for (const path of this.#paths) {
+    this.#news.tell(this.#paths, (path) => {
       const isDead = this.#silent.get(pathKey(path))?.isDead === true;
-      const others =
-        ownerOfEndpoint(path, this.#endpoints, this.#watch.network.rules) === 'others'
-          ? '; its MPTCP endpoint is not ours'
-          : '';
-      const by = path.gateway === undefined ? '' : ` by ${path.gateway}`;
-      const state = path.trouble ?? (isDead ? 'silent, nothing comes through' : `up${by}${others}`);
-      said.set(pathKey(path), `${path.name} (${path.address}): ${state}`);
-    }
-    for (const [key, text] of said) if (this.#said.get(key) !== text) this.#events.say('info', 'path', text);
-    for (const [key, text] of this.#said) {
-      if (!said.has(key)) this.#events.say('info', 'path', `${text.slice(0, text.lastIndexOf(':'))}: gone`);
-    }
-    this.#said = said;
+      const others = ownerOfEndpoint(path, this.#endpoints, this.#watch.network.rules) === 'others';
+      return { isDead, others };
+    });
   }
 
   #fail(what: string, error: unknown): void {
@@ -384,11 +381,6 @@ export class Manager implements Watcher {
     this.#failures.add(text);
     this.#events.say('warn', 'path-step-failed', text);
   }
-}
-
-function settled(errno: number, isRemoval: boolean, what: string): void {
-  if (errno === 0 || (isRemoval ? GONE.has(errno) : errno === EEXIST)) return;
-  throw new NetlinkError(errno, what);
 }
 
 function elapsed(since: number): string {

@@ -28,8 +28,13 @@ const METRIC_NEIGHBOUR = 2;
 export type Step =
   | { readonly kind: 'set-route' | 'remove-route'; readonly route: RouteChange }
   | { readonly kind: 'add-rule' | 'remove-rule'; readonly rule: RuleChange }
-  | { readonly kind: 'add-endpoint'; readonly path: Path; readonly flags: readonly EndpointFlag[] }
-  | { readonly kind: 'delete-endpoint'; readonly endpoint: PmAddress }
+  | {
+      readonly kind: 'add-endpoint';
+      readonly path: Path;
+      readonly flags: readonly EndpointFlag[];
+      readonly port: number;
+    }
+  | { readonly kind: 'set-flags' | 'delete-endpoint'; readonly endpoint: PmAddress }
   | { readonly kind: 'set-limits'; readonly limits: PmLimits };
 
 export interface Present {
@@ -67,7 +72,7 @@ export function planSteps(paths: readonly Path[], present: Present, isDead: (pat
   );
   const numbers = numberPaths(routed, view);
   const usable = paths.filter((path) => path.trouble === undefined && !isDead(path));
-  const wanted = usable.filter((path) => ownerOfEndpoint(path, endpoints, view.rules) !== 'others');
+  const wanted = usable.filter((path) => !path.spared && ownerOfEndpoint(path, endpoints, view.rules) !== 'others');
   return [
     ...goneEndpoints(wanted, endpoints, view),
     ...staleNotes(endpoints, view),
@@ -75,9 +80,10 @@ export function planSteps(paths: readonly Path[], present: Present, isDead: (pat
     ...routeSteps(routed, numbers, view),
     ...newRules(routed, numbers, view),
     ...limitSteps(usable.length, limits),
+    ...newFlags(wanted, endpoints),
     ...wanted
       .filter((path) => !endpoints.some((endpoint) => isEndpointOf(path, endpoint)))
-      .map((path): Step => ({ kind: 'add-endpoint', path, flags: ['subflow'] })),
+      .map((path): Step => ({ kind: 'add-endpoint', path, flags: flagsOf(path), port: path.wanted.port })),
   ];
 }
 
@@ -91,8 +97,34 @@ export function planRemoval({ view, endpoints }: Pick<Present, 'view' | 'endpoin
   ];
 }
 
-function isEndpointOf(path: Path, { address, index }: PmAddress): boolean {
-  return path.address === address && path.index === index;
+/** The endpoint as it should be for the path, or could become so. */
+function isEndpointOf(path: Path, { address, index, port, flags }: PmAddress): boolean {
+  if (path.address !== address || path.index !== index || path.wanted.port !== port) return false;
+  // Kernels before 6.18 know nothing of `laminar`, and leave it out without a word.
+  return (
+    FIXED.every((flag) => path.wanted[flag] === flags.includes(flag)) &&
+    !(flags.includes('laminar') && !path.wanted.laminar)
+  );
+}
+
+/** What cannot be changed without beginning anew. */
+const FIXED = ['signal', 'subflow'] as const;
+/** What can (mptcp_pm_nl_set_flags() in net/mptcp/pm_kernel.c); connections follow at once. */
+const CHANGEABLE = ['backup', 'fullmesh'] as const;
+
+export function flagsOf({ wanted, backup }: Path): EndpointFlag[] {
+  const is = { ...wanted, backup };
+  return (['signal', 'subflow', 'backup', 'fullmesh', 'laminar'] as const).filter((flag) => is[flag]);
+}
+
+function newFlags(wanted: readonly Path[], endpoints: readonly PmAddress[]): Step[] {
+  return endpoints.flatMap((endpoint): Step[] => {
+    const path = wanted.find((one) => isEndpointOf(one, endpoint));
+    if (path === undefined) return [];
+    const flags = flagsOf(path);
+    if (CHANGEABLE.every((flag) => flags.includes(flag) === endpoint.flags.includes(flag))) return [];
+    return [{ kind: 'set-flags', endpoint: { ...endpoint, flags } }];
+  });
 }
 
 function goneEndpoints(wanted: readonly Path[], endpoints: readonly PmAddress[], { rules }: NetworkView): Step[] {

@@ -4,28 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { findUnjoined } from '#anabranch/paths/joins.js';
-import type { Path } from '#anabranch/paths/path.js';
 import { WatchedJoins } from '#anabranch/paths/watched-joins.js';
 import type { SubflowProgress } from '#anabranch/wire/subflow-dump.js';
-
-function path(index: number, address: string): Path {
-  const common = {
-    prefix: 24,
-    gateway: undefined,
-    kind: 'wifi',
-    cost: 'free',
-    priority: 1,
-    trouble: undefined,
-  } as const;
-  return {
-    name: `p${index}`,
-    interface: `p${index}`,
-    index,
-    family: address.includes(':') ? 6 : 4,
-    address,
-    ...common,
-  };
-}
+import { pathOf } from './path-of.ts';
 
 function subflow(address: string, initiated = true): SubflowProgress {
   const counts = { bytesAcked: 0, bytesReceived: 0, segmentsIn: 0, unacked: 0, timeouts: 0, silentMs: 0 };
@@ -34,8 +15,8 @@ function subflow(address: string, initiated = true): SubflowProgress {
   return { token: 1, ...how, local: { address, port: 4_000 }, remote, rttMs: 0, rttVarianceMs: 0, ...counts };
 }
 
-const wifi = path(2, '192.0.2.7');
-const cellular = path(3, '198.51.100.7');
+const wifi = pathOf(2, '192.0.2.7');
+const cellular = pathOf(3, '198.51.100.7');
 const both = [wifi, cellular];
 
 test('a connection over another path only is missing here', () => {
@@ -46,7 +27,7 @@ test('a connection over another path only is missing here', () => {
   // Connections that others opened, from elsewhere, or of the other family are not ours to join.
   assert.equal(findUnjoined(wifi, both, [subflow(cellular.address, false)]), undefined);
   assert.equal(findUnjoined(wifi, both, [subflow('127.0.0.1')]), undefined);
-  assert.equal(findUnjoined(path(2, '2001:db8::7'), both, [subflow(cellular.address)]), undefined);
+  assert.equal(findUnjoined(pathOf(2, '2001:db8::7'), both, [subflow(cellular.address)]), undefined);
 });
 
 test('looks come later and later, and after some a probe is asked for', () => {

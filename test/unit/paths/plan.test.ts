@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import type { NetworkView } from '#anabranch/netlink/network.js';
 import { discoverPaths } from '#anabranch/paths/discover.js';
 import { noteOf, OUR_PROTOCOL } from '#anabranch/paths/marks.js';
+import type { Path } from '#anabranch/paths/path.js';
 import { type Present, planRemoval, planSteps, type Step } from '#anabranch/paths/plan.js';
+import { Preferences } from '#anabranch/paths/preferences.js';
 import type { PmAddress } from '#anabranch/wire/mptcp-pm.js';
 import type { Address, Link, Route, Rule } from '#anabranch/wire/rtnetlink.js';
 
@@ -63,9 +65,11 @@ function present({ links, addresses, routes, rules, endpoints }: Picture): Prese
   return { view, endpoints, limits: { subflows: 2, acceptedAddresses: 0 } };
 }
 
-function stepsFor(picture: Picture, dead: readonly string[] = []): Step[] {
+function stepsFor(picture: Picture, dead: readonly string[] = [], preferences = new Preferences()): Step[] {
   const now = present(picture);
-  return planSteps(discoverPaths(now.view), now, (path) => dead.includes(path.address));
+  const isDead = (path: Path): boolean => dead.includes(path.address);
+  const paths = preferences.rank(discoverPaths(now.view, undefined, preferences.judge), (path) => !isDead(path));
+  return planSteps(paths, now, isDead);
 }
 
 /** The kernel as it would be after the steps; endpoints get the ids from 128 on. */
@@ -80,9 +84,11 @@ function after(picture: Picture, steps: readonly Step[]): Picture {
       rules = rules.filter(({ from, table }) => from !== step.rule.from || table !== step.rule.table);
     } else if (step.kind === 'add-endpoint') {
       const { address: text, index } = step.path;
-      const made: PmAddress = { address: text, index, flags: step.flags, port: 0, id: 128 + endpoints.length };
+      const made: PmAddress = { address: text, index, flags: step.flags, port: step.port, id: 128 + endpoints.length };
       endpoints = [...endpoints, made];
       rules = [...rules, { ...noteOf(made), fromPrefix: 32, plain: true }];
+    } else if (step.kind === 'set-flags') {
+      endpoints = endpoints.map((one) => (one.id === step.endpoint.id ? step.endpoint : one));
     } else if (step.kind === 'delete-endpoint') endpoints = endpoints.filter((one) => one !== step.endpoint);
   }
   return { ...picture, routes, rules, endpoints };
@@ -100,13 +106,14 @@ function brief(step: Step): string {
   }
   if (step.kind === 'add-endpoint') return `add-endpoint ${step.path.address} ${step.flags}`;
   if (step.kind === 'delete-endpoint') return `delete-endpoint ${step.endpoint.address} ${step.endpoint.id}`;
+  if (step.kind === 'set-flags') return `set-flags ${step.endpoint.address} ${step.endpoint.flags}`;
   return step.kind === 'set-limits' ? `set-limits ${step.limits.subflows}` : step.kind;
 }
 
 test('two paths are found, in the order of their routes, and the bridge is none', () => {
   const paths = discoverPaths(present(TWO).view);
   assert.deepEqual(
-    paths.map(({ name, kind, cost, gateway, priority, trouble }) => [name, kind, cost, gateway, priority, trouble]),
+    paths.map(({ name, kind, cost, gateway, metric, trouble }) => [name, kind, cost, gateway, metric, trouble]),
     [
       ['wlan0', 'wifi', 'free', '192.0.2.1', 600, undefined],
       ['wwan0', 'cellular', 'metered', '198.51.100.1', 700, undefined],
@@ -255,4 +262,45 @@ test('tunnels, ports of bridges and loopback are no paths', () => {
     const links = [link(2, 'eth0', more)];
     assert.deepEqual(discoverPaths(present({ ...TWO, links }).view), [], JSON.stringify(more));
   }
+});
+
+test('endpoints get the flags that their owner wants, and change without a rest', () => {
+  const endpoint = { subflow: true, backup: true, fullmesh: false, signal: false, laminar: false, port: 0 };
+  const known = (more: Partial<typeof endpoint>) =>
+    new Preferences({ known: [{ match: { interface: 'wwan0' }, endpoint: { ...endpoint, ...more } }] });
+  const plain = after(TWO, stepsFor(TWO));
+  const change = (picture: Picture, preferences: Preferences): string[] =>
+    withoutLimits(stepsFor(picture, [], preferences)).map(brief);
+  assert.deepEqual(change(plain, known({})), ['set-flags 198.51.100.7 subflow,backup']);
+  assert.deepEqual(change(plain, known({ fullmesh: true })), ['set-flags 198.51.100.7 subflow,backup,fullmesh']);
+  const backed = after(plain, stepsFor(plain, [], known({})));
+  assert.deepEqual(change(backed, known({})), []);
+  assert.deepEqual(change(backed, new Preferences()), ['set-flags 198.51.100.7 subflow']);
+  // What the kernel cannot change is made anew.
+  const server = { subflow: false, signal: true, backup: false };
+  assert.deepEqual(change(backed, known({ ...server, port: 8443 })), [
+    'delete-endpoint 198.51.100.7 129',
+    'add-endpoint 198.51.100.7 signal',
+  ]);
+  const signalled = after(backed, stepsFor(backed, [], known({ ...server, port: 8443 })));
+  assert.deepEqual(
+    signalled.endpoints.map(({ flags, port }) => [flags.join(), port]),
+    [
+      ['subflow', 0],
+      ['signal', 8443],
+    ],
+  );
+  assert.deepEqual(change(signalled, known({ ...server, port: 8443 })), []);
+  assert.deepEqual(change(signalled, known(server)).length, 2);
+  // A kernel that knows no laminar endpoints leaves the flag out: that is no reason to begin anew.
+  assert.deepEqual(change(backed, known({ laminar: true })), []);
+});
+
+test('others keep the flags of their endpoints', () => {
+  const theirs: PmAddress = { address: '198.51.100.7', index: 3, flags: ['signal'], port: 0, id: 9 };
+  const picture = { ...TWO, endpoints: [theirs] };
+  const steps = stepsFor(picture, [], new Preferences({ known: [{ match: { interface: 'wwan0' }, priority: 5 }] }));
+  assert.deepEqual(steps.filter(({ kind }) => kind.endsWith('-endpoint') || kind === 'set-flags').map(brief), [
+    'add-endpoint 192.0.2.7 subflow',
+  ]);
 });

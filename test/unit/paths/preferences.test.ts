@@ -1,0 +1,137 @@
+// What the owner knows and wants of his paths, held against what was found.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { KnownPath } from '#anabranch/config/config.js';
+import type { Path } from '#anabranch/paths/path.js';
+import { type PathSettings, Preferences } from '#anabranch/paths/preferences.js';
+import { pathOf } from './path-of.ts';
+
+const wifi = pathOf(2, '192.0.2.7', { name: 'wlan0', interface: 'wlan0' });
+const lte = pathOf(3, '198.51.100.7', { name: 'wwan0', interface: 'wwan0', kind: 'cellular', cost: 'metered' });
+const lte6 = { ...lte, address: '2001:db8::7', family: 6, prefix: 64 } as const;
+const tunnel = pathOf(4, '10.8.0.2', { name: 'wg0', interface: 'wg0', kind: 'tunnel' });
+const FLAGS = { subflow: true, backup: false, fullmesh: false, signal: false, laminar: false, port: 0 };
+
+function apply(preferences: Preferences, found: readonly Path[], dead: readonly string[] = []): Path[] {
+  const judged = found.map(preferences.judge).filter((path) => path !== undefined);
+  return preferences.rank(judged, ({ address }) => !dead.includes(address));
+}
+
+test('without a word of the owner paths are as they were found, and tunnels are none', () => {
+  assert.deepEqual(apply(new Preferences(), [wifi, lte, lte6, tunnel]), [wifi, lte, lte6]);
+});
+
+test('the first entry that means a path counts', () => {
+  const cases: readonly (readonly [KnownPath['match'], readonly string[]])[] = [
+    [{ interface: '*' }, ['wlan0', 'wwan0', 'wwan0']],
+    [{ interface: 'w?an0' }, ['wlan0', 'wwan0', 'wwan0']],
+    [{ interface: 'wwan*' }, ['wwan0', 'wwan0']],
+    [{ interface: 'wlan' }, []],
+    [{ interface: 'w.an0' }, []],
+    [{ kind: 'cellular' }, ['wwan0', 'wwan0']],
+    [{ address: '198.51.100.0/24' }, ['wwan0']],
+    [{ address: '2001:db8::/32' }, ['wwan0']],
+    [{ kind: 'wifi', address: '198.51.100.0/24' }, []],
+  ];
+  for (const [match, expected] of cases) {
+    const known = [
+      { match, name: 'mine' },
+      { match: { interface: '*' }, name: 'other' },
+    ];
+    const paths = apply(new Preferences({ known }), [wifi, lte, lte6]);
+    const mine = paths.filter(({ name }) => name === 'mine').map((path) => path.interface);
+    assert.deepEqual(mine, expected, JSON.stringify(match));
+    assert.ok(paths.every(({ name }) => name === 'mine' || name === 'other'));
+  }
+});
+
+test('name, kind, cost, priority, flags and budget are the configured ones', () => {
+  // biome-ignore lint/suspicious/noThenProperty: a word of the configuration; nobody awaits it.
+  const budget = { monthly: 1e9, from: 1, then: 'off' } as const;
+  const endpoint = { ...FLAGS, fullmesh: true };
+  const known: KnownPath[] = [
+    { match: { interface: 'wlan0' }, name: 'home', kind: 'dsl', cost: 'metered', priority: 7, endpoint, budget },
+    { match: { interface: 'wwan0' }, kind: 'wifi' },
+  ];
+  const [home, other] = apply(new Preferences({ known }), [wifi, lte]);
+  assert.deepEqual(home, {
+    ...wifi,
+    name: 'home',
+    kind: 'dsl',
+    cost: 'metered',
+    priority: 7,
+    wanted: endpoint,
+    budget,
+    // Behind the other one, which has no priority and so the best one.
+    backup: true,
+  });
+  // What it costs follows from what it is.
+  assert.deepEqual(other, { ...lte, kind: 'wifi', cost: 'free' });
+});
+
+test('a path may be ignored, and a tunnel may be none to be ignored', () => {
+  const preferences = new Preferences({
+    known: [
+      { match: { interface: 'wwan0' }, name: 'lte', ignore: true },
+      { match: { kind: 'tunnel' }, ignore: false },
+    ],
+  });
+  assert.deepEqual(
+    apply(preferences, [wifi, lte, lte6, tunnel]).map(({ name }) => name),
+    ['wlan0', 'wg0'],
+  );
+  assert.deepEqual(preferences.ignored, ['lte']);
+  preferences.set('lte', { ignore: false });
+  assert.deepEqual(
+    apply(preferences, [wifi, lte]).map(({ name }) => name),
+    ['wlan0', 'lte'],
+  );
+  assert.deepEqual(preferences.ignored, []);
+});
+
+test('paths of the best priority among those that work are used together, the others stand by', () => {
+  const preferences = new Preferences({ known: [{ match: { interface: 'wwan0' }, priority: 10 }] });
+  const standing = (paths: readonly Path[]): string[] => paths.filter(({ backup }) => backup).map(({ name }) => name);
+  assert.deepEqual(standing(apply(preferences, [wifi, lte])), ['wwan0']);
+  assert.deepEqual(standing(apply(preferences, [wifi, lte], [wifi.address])), []);
+  assert.deepEqual(standing(apply(preferences, [{ ...wifi, trouble: 'no carrier' }, lte])), []);
+  preferences.set('wlan0', { priority: 10 });
+  assert.deepEqual(standing(apply(preferences, [wifi, lte])), []);
+  preferences.set('wlan0', { priority: 11 });
+  assert.deepEqual(standing(apply(preferences, [wifi, lte])), ['wlan0']);
+  // Who stands by for another reason is no reason for others to stand by.
+  preferences.set('wwan0', { backup: true });
+  assert.deepEqual(standing(apply(preferences, [wifi, lte])), ['wwan0']);
+});
+
+test('a word while it runs goes before the file, until the file is read again', () => {
+  const known: KnownPath[] = [{ match: { interface: 'wwan0' }, name: 'lte', endpoint: { ...FLAGS, backup: true } }];
+  const preferences = new Preferences({ known });
+  const after = (settings: PathSettings): Path | undefined => {
+    preferences.set('lte', settings);
+    return apply(preferences, [wifi, lte]).find(({ name }) => name === 'lte');
+  };
+  assert.equal(after({})?.backup, true);
+  assert.equal(after({ backup: false })?.backup, false);
+  assert.equal(after({ priority: 5 })?.backup, false);
+  assert.deepEqual([after({ cost: 'free' })?.cost, after({})?.priority], ['free', 5]);
+  assert.equal(after({ ignore: true }), undefined);
+  preferences.configure({ known });
+  const again = after({});
+  assert.deepEqual([again?.backup, again?.cost, again?.priority], [true, 'metered', 0]);
+});
+
+test('a budget that is used up goes before every word', () => {
+  const preferences = new Preferences();
+  preferences.set('wwan0', { backup: false });
+  preferences.spend(new Map([['wwan0', 'backup']]));
+  assert.equal(apply(preferences, [wifi, lte])[1]?.backup, true);
+  preferences.spend(new Map([['wwan0', 'off']]));
+  assert.equal(apply(preferences, [wifi, lte])[1]?.trouble, 'budget used up');
+  // What is worse is told.
+  assert.equal(apply(preferences, [wifi, { ...lte, trouble: 'no carrier' }])[1]?.trouble, 'no carrier');
+  preferences.spend(new Map());
+  assert.deepEqual(apply(preferences, [wifi, lte])[1], lte);
+});
