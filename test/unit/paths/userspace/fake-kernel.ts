@@ -129,7 +129,6 @@ export class FakeKernel implements SubflowCommands {
     this.director.observe(
       this.live.map(({ local, remote, id, bytes, rttMs, token, initial, backup }): SubflowProgress => {
         const counts = {
-          silentMs: 0,
           segmentsIn: 0,
           unacked: 0,
           timeouts: 0,
