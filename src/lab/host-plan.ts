@@ -2,6 +2,7 @@
 
 import { networkText } from './addressing.ts';
 import { addressText, type EndpointFlag, type HostSpec, type InterfaceAddress, type Topology } from './topology.ts';
+import { hasWayRound } from './way-round.ts';
 
 export interface HostPlan {
   readonly host: HostSpec;
@@ -57,7 +58,10 @@ function planInterfaces({ links }: Topology, host: HostSpec): InterfacePlan[] {
   return mine.map((link, i) => {
     const side = link.hosts[0] === host.name ? 0 : 1;
     const { endpoints, enabled } = host.mptcp;
-    const flags = endpoints === 'auto' ? (several ? (['subflow'] as const) : undefined) : endpoints.get(link.name);
+    // An address without a way round its link joins no connection that has not come by that link, and the attempts do
+    // harm: as long as one is under way, the kernel waits with what it has to send again over another subflow.
+    const isUplink = several && hasWayRound(links, link);
+    const flags = endpoints === 'auto' ? (isUplink ? (['subflow'] as const) : undefined) : endpoints.get(link.name);
     return {
       device: link.name,
       mtu: link.mtu,

@@ -23,7 +23,10 @@ export interface HostSpec {
   readonly sysctls: readonly (readonly [name: string, value: string])[];
 }
 
-/** `auto`: a host with several links that does not forward gets a subflow endpoint for each of its addresses. */
+/**
+ * `auto`: a host that does not forward gets a subflow endpoint for each address of a link that has a way round it. So a
+ * client with two links gets two, a gateway between a router and a server none.
+ */
 export interface MptcpSpec {
   readonly enabled: boolean;
   readonly endpoints: 'auto' | ReadonlyMap<string, readonly EndpointFlag[]>;

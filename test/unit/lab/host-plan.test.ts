@@ -140,6 +140,30 @@ describe('MPTCP', () => {
     assert.deepEqual(endpointsOf({ endpoints: 'none' }), []);
   });
 
+  test('only links with a way round them get endpoints', () => {
+    const flagsOf = (links: TopologyInput['links'], host: string) =>
+      planOf(
+        { hosts: { client: {}, r1: { forward: true }, r2: { forward: true }, gateway: {}, server: {} }, links },
+        host,
+      ).interfaces.map(({ device, endpoint }) => `${device} ${endpoint ?? 'none'}`);
+    const inLine: TopologyInput['links'] = {
+      wifi: { between: ['client', 'r1'] },
+      wire: { between: ['client', 'r1'] },
+      core: { between: ['r1', 'gateway'] },
+      dark: { between: ['r1', 'r2'] },
+      back: { between: ['gateway', 'server'] },
+    };
+    assert.deepEqual(flagsOf(inLine, 'client'), ['wifi subflow', 'wire subflow']);
+    assert.deepEqual(flagsOf(inLine, 'gateway'), ['core none', 'back none']);
+    const twoWays: TopologyInput['links'] = {
+      ...inLine,
+      wire: { between: ['client', 'r2'] },
+      dark: { between: ['r2', 'gateway'] },
+    };
+    assert.deepEqual(flagsOf(twoWays, 'client'), ['wifi subflow', 'wire subflow']);
+    assert.deepEqual(flagsOf(twoWays, 'gateway'), ['core subflow', 'dark subflow', 'back none']);
+  });
+
   test('a host with one link needs no endpoint', () => {
     const lines = hostCommands(planOf({ ...homes, hosts: { ...homes.hosts, server: {} } }, 'server'));
     assert.deepEqual(
