@@ -21,10 +21,10 @@ export class HostProgram<Line> {
   readonly #onLine: (line: Line) => boolean;
 
   /**
-   * Starts `file` (beside this one) in a host and gives it its job. `onLine` may take lines away by answering true.
+   * Starts `file` (beside this one) in a host; it waits for its job. `onLine` may take lines away by answering true.
    * The program is killed after `timeoutMs`.
    */
-  constructor(host: Host, file: string, job: object, timeoutMs: number, onLine: (line: Line) => boolean = () => false) {
+  constructor(host: Host, file: string, timeoutMs: number, onLine: (line: Line) => boolean = () => false) {
     this.#what = `the workload's ${file} on ${host.name}`;
     this.#onLine = onLine;
     const path = fileURLToPath(new URL(`./${file}.js`, import.meta.url));
@@ -33,13 +33,16 @@ export class HostProgram<Line> {
     // The host reads the same stream, in bytes.
     const decoder = new StringDecoder('utf8');
     child.stdout.on('data', (bytes: Buffer) => this.#take(decoder.write(bytes)));
-    child.stdin.write(`${JSON.stringify(job)}\n`);
     exited.then(
       (result) => this.#end(result),
       (error: Error) => {
         this.#end({ status: undefined, signal: undefined, stdout: '', stderr: error.message, ms: 0 });
       },
     );
+  }
+
+  begin(job: object): void {
+    this.process.child.stdin.write(`${JSON.stringify(job)}\n`);
   }
 
   /** The next line; rejects with a LabError when the program ends without one, or says nothing for `timeoutMs`. */

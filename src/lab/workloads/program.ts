@@ -19,11 +19,24 @@ export function readJob<Job>(): Job {
   const chunk = Buffer.alloc(4096);
   let text = '';
   while (!text.endsWith('\n')) {
-    const got = readSync(STDIN, chunk);
+    const got = readSome(chunk);
     if (got === 0 || text.length > JOB_BYTES_MAX) throw new Error('no job on standard input');
     text += chunk.toString('latin1', 0, got);
   }
   return JSON.parse(Buffer.from(text, 'latin1').toString()) as Job;
+}
+
+/** Waits for the lab, which may have to find out first what the job is. */
+function readSome(into: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(STDIN, into);
+    } catch (error) {
+      // Node may give its children sockets that do not block.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(sleeping, 0, 0, RETRY_MS);
+    }
+  }
 }
 
 /** Waits while the lab does not read; throws when that takes longer than WRITE_MS_MAX. */
@@ -34,7 +47,7 @@ export function writeLine(line: object): void {
     try {
       at += writeSync(STDOUT, bytes, at);
     } catch (error) {
-      // Node may give its children sockets that do not block, and a report is longer than they hold.
+      // A report is longer than a socket holds.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || performance.now() > deadline) throw error;
       Atomics.wait(sleeping, 0, 0, RETRY_MS);
     }

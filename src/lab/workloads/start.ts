@@ -69,8 +69,15 @@ async function startTransfer(
   // Behind a proxy, what comes is the proxy's choice.
   const transport = workload.transport === 'tcp' && proxy === undefined ? 'tcp' : 'auto';
   const serverJob: ServerJob = { key, port: workload.to.port ?? 0, transport, socket };
-  const server = new HostProgram<ServerLine>(host, 'server', serverJob, lifeMs);
+  const onLine = (line: ClientLine): boolean => {
+    if (line.kind === 'progress') onProgress?.(line.bytes);
+    return line.kind === 'progress';
+  };
+  // Both at once, for Node takes some tenths of a second to start.
+  const server = new HostProgram<ServerLine>(host, 'server', lifeMs);
+  const program = new HostProgram<ClientLine>(client, 'client', lifeMs, onLine);
   try {
+    server.begin(serverJob);
     const first = await server.next(START_MS_MAX);
     if (first.kind !== 'listening') {
       const why = first.kind === 'failed' ? first.message : first.kind;
@@ -85,15 +92,8 @@ async function startTransfer(
       timeoutMs,
       task: taskOf(workload),
     };
-    const onLine = (line: ClientLine): boolean => {
-      if (line.kind === 'progress') onProgress?.(line.bytes);
-      return line.kind === 'progress';
-    };
-    const program = new HostProgram<ClientLine>(client, 'client', clientJob, lifeMs, onLine);
-    const begun = await program.next(START_MS_MAX).catch(async (error: unknown) => {
-      await program.close();
-      throw error;
-    });
+    program.begin(clientJob);
+    const begun = await program.next(START_MS_MAX);
     if (begun.kind !== 'started') throw new LabError(LabErrorCode.command, `the client said ${begun.kind} first`);
     const stop = (): void => program.stop();
     signal?.addEventListener('abort', stop, { once: true });
@@ -107,7 +107,7 @@ async function startTransfer(
     ];
     return { startedMs: begun.atMs, processes, result, stop };
   } catch (error) {
-    await server.close();
+    await Promise.all([program.close(), server.close()]);
     throw error;
   }
 }
