@@ -10,8 +10,10 @@ import { NetworkWatch } from '../netlink/network-watch.ts';
 import type { Notifications } from '../netlink/notifications.ts';
 import { PathManager } from '../netlink/path-manager.ts';
 import { SubflowList } from '../netlink/subflow-list.ts';
+import type { PathState } from '../routing/path-choice.ts';
 import { familyOf } from '../wire/ip.ts';
 import type { PmAddress, PmLimits } from '../wire/mptcp-pm.ts';
+import type { RuleChange } from '../wire/rtnetlink.ts';
 import type { SubflowProgress } from '../wire/subflow-dump.ts';
 import { applyRouting } from './apply-routing.ts';
 import { discoverPaths, type Gateway } from './discover.ts';
@@ -19,21 +21,30 @@ import { findUnjoined } from './joins.ts';
 import { ENDPOINT_ID_FIRST, ENDPOINT_ID_LAST, isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
 import { type Path, pathKey } from './path.ts';
 import { PathNews } from './path-news.ts';
-import { ownerOfEndpoint, planRemoval, planSteps, type Step } from './plan.ts';
+import { ownerOfEndpoint, type Present, planRemoval, planSteps, type Step } from './plan.ts';
 import { Preferences } from './preferences.ts';
-import { SilentPath } from './silent-path.ts';
 import { StallDetector, type Suspicion } from './stall.ts';
+import { Suspects } from './suspects.ts';
+import type { Policy } from './userspace/desired.ts';
+import { isGatewayNumber } from './userspace/gateways.ts';
+import { statePath, UserspaceMode, type UserspaceOptions } from './userspace/mode.ts';
 import { WatchedJoins } from './watched-joins.ts';
 
 export interface ManagerEvents {
   /** `code` is stable, for machines. */
   say(level: 'info' | 'warn', code: string, message: string): void;
+  /** Who opens connections may want to know what has become of the paths. */
+  onPaths?(states: readonly PathState[]): void;
+  /** The subflows are about to be thought over: what there is to `tell` is to be told now. */
+  onThink?(): void;
 }
 
 export interface ManagerOptions {
   /** Path of a network namespace; the thread's own unless given. */
   readonly namespace?: string | undefined;
   readonly preferences?: Preferences;
+  /** Connections are opened up one by one; `undefined`: the kernel does it, by endpoints. */
+  readonly userspace?: UserspaceOptions | undefined;
 }
 
 /** Everything is looked at again after this time: endpoints and limits have no notifications. */
@@ -45,19 +56,10 @@ const BUSY_MS = 20;
 const IDLE_MS = 500;
 /** One look may take up to this share of the time. */
 const LOOK_SHARE = 0.05;
-/** A false alarm: the next one of this path is heard after this time, doubled each time. */
-const QUIET_MS = 2_000;
-const QUIET_MS_MAX = 60_000;
 /** An answer takes no less. */
 const ANSWER_MS_MIN = 150;
 /** Gateways remembered: paths that come and go. */
 const KNOWN_MAX = 256;
-
-interface Quiet {
-  readonly since: number;
-  readonly until: number;
-  readonly ms: number;
-}
 
 export class Manager implements Watcher {
   readonly #loop: EventLoop;
@@ -74,10 +76,7 @@ export class Manager implements Watcher {
   readonly #settler = new Timer({ onTimer: () => this.onReady() });
   /** Bounded by KNOWN_MAX: the oldest goes. */
   readonly #known = new Map<string, Gateway>();
-  /** Suspected and dead paths. Bounded by the paths. */
-  readonly #silent = new Map<string, SilentPath>();
-  /** Bounded by the paths. */
-  readonly #quiet = new Map<string, Quiet>();
+  readonly #suspects: Suspects;
   readonly #news: PathNews;
   /** What failed and was told. Bounded by the kinds of steps and paths; cleared with every resync. */
   readonly #failures = new Set<string>();
@@ -86,22 +85,33 @@ export class Manager implements Watcher {
   #limits: PmLimits;
   readonly #limitsBefore: PmLimits;
   #nextId: number;
+  readonly #userspace: UserspaceMode | undefined;
 
   /** Throws a LinuxError or a NetlinkError; without MPTCP a NetlinkError too. */
-  constructor(loop: EventLoop, events: ManagerEvents, { namespace, preferences }: ManagerOptions = {}) {
+  constructor(loop: EventLoop, events: ManagerEvents, options: ManagerOptions = {}) {
+    const { namespace, preferences } = options;
     this.#loop = loop;
     this.#events = events;
+    this.#suspects = new Suspects(loop, {
+      onProbe: (path, isDead) => this.#seekGateway(path, isDead),
+      onDead: () => this.#settle(),
+      onReturn: ({ name }, awayMs) => {
+        events.say('info', 'path-answers', `${name}: answers again after ${(awayMs / 1_000).toFixed(1)} s`);
+        this.#settle();
+      },
+    });
     this.#news = new PathNews((text) => events.say('info', 'path', text));
     this.#preferences = preferences ?? new Preferences();
     const pm = PathManager.open(namespace);
     if (pm === undefined) throw new NetlinkError(93, 'looking for the MPTCP path manager');
     this.#pm = pm;
-    this.#watch = new NetworkWatch({ namespace, keepTable: isOurNumber });
+    this.#watch = new NetworkWatch({ namespace, keepTable: (table) => isOurNumber(table) || isGatewayNumber(table) });
     this.#subflows = new SubflowList(namespace);
     this.#subflowEvents = pm.openEvents(namespace);
     this.#endpoints = pm.endpoints();
     this.#limits = pm.limits();
     this.#limitsBefore = this.#limits;
+    this.#userspace = this.#takeOver(options);
     // After a crash, not an id that the one before has used just now.
     this.#nextId = Math.max(ENDPOINT_ID_FIRST - 1, ...this.#endpoints.map(({ id }) => id)) + 1;
     loop.watch(this.#watch.fd, this.#watch.events, this);
@@ -113,6 +123,11 @@ export class Manager implements Watcher {
 
   get paths(): readonly Path[] {
     return this.#paths;
+  }
+
+  /** What a connection is for, in `mode: userspace`. */
+  tell(token: number, policy: Policy): void {
+    this.#userspace?.tell(token, policy);
   }
 
   /** The preferences have changed. */
@@ -130,11 +145,13 @@ export class Manager implements Watcher {
   /** Takes back what is ours, and lets go of everything. */
   close(): void {
     for (const timer of [this.#looker, this.#resyncer, this.#settler]) this.#loop.disarm(timer);
-    for (const silent of this.#silent.values()) silent.cancel();
+    this.#suspects.close();
     try {
       this.#watch.list();
       this.#endpoints = this.#pm.endpoints();
       this.#apply(planRemoval({ view: this.#watch.network, endpoints: this.#endpoints }));
+      this.#apply(this.#userspace?.plan([], this.#watch.network) ?? []);
+      this.#userspace?.close();
       const { subflows } = this.#pm.limits();
       // Somebody else may have changed them since.
       if (subflows === this.#limits.subflows && subflows !== this.#limitsBefore.subflows) {
@@ -155,24 +172,57 @@ export class Manager implements Watcher {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#discover();
       const present = { view: this.#watch.network, endpoints: this.#endpoints, limits: this.#limits };
-      const isDead = (path: Path): boolean => this.#silent.get(pathKey(path))?.isDead === true;
+      const { isDead } = this.#suspects;
       this.#paths = this.#preferences.rank(this.#paths, (path) => !isDead(path));
-      const steps = planSteps(this.#paths, present, isDead);
+      const steps = this.#plan(present, isDead);
       if (steps.length === 0 || !this.#apply(steps)) break;
       this.#watch.read();
     }
     this.#joins.keepOnly(this.#paths.filter(({ trouble }) => trouble === undefined));
+    this.#follow();
     this.#lookWithin(Number.POSITIVE_INFINITY);
     this.#tell();
   }
 
+  #plan(present: Present, isDead: (path: Path) => boolean): Step[] {
+    if (this.#userspace === undefined) return planSteps(this.#paths, present, isDead);
+    // Endpoints are for the kernel's path manager only.
+    const spared = this.#paths.map((path) => ({ ...path, spared: true }));
+    return [...planSteps(spared, present, isDead), ...this.#userspace.plan(this.#paths, present.view)];
+  }
+
+  /** Tells those that open connections and subflows. */
+  #follow(): void {
+    const { isDead } = this.#suspects;
+    this.#userspace?.follow(this.#paths, isDead, (path) => this.#seekGateway(path, false));
+    this.#events.onPaths?.(this.#paths.map((path) => statePath(path, isDead(path), this.#stalls.rttMs(path.address))));
+  }
+
+  /** To `mode: userspace`, or from what is left of one that was killed. */
+  #takeOver({ namespace, userspace }: ManagerOptions): UserspaceMode | undefined {
+    const changeRule = (kind: 'add-rule' | 'remove-rule', rule: RuleChange): void =>
+      applyRouting(this.#watch.socket, { kind, rule });
+    const ground = { loop: this.#loop, pm: this.#pm, view: this.#watch.network, namespace, changeRule };
+    try {
+      if (userspace !== undefined) return new UserspaceMode(ground, userspace);
+      UserspaceMode.clear(ground);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#events.say('warn', 'path-manager-type', `mode kernel, since net.mptcp.path_manager cannot be set: ${why}`);
+    }
+    return undefined;
+  }
+
   #onSubflowEvents(): void {
-    this.#pm.readEvents(this.#subflowEvents, ({ kind, local, errno }) => {
+    this.#events.onThink?.();
+    const state = this.#pm.readEvents(this.#subflowEvents, (event) => {
+      if (this.#userspace !== undefined) return this.#userspace.onEvent(event);
+      const { kind, local, errno } = event;
       if (kind !== 'subflow-closed' || errno === 0) return;
       const path = this.#paths.find(({ address }) => address === local.address);
       if (path !== undefined) this.#joins.failed(path, performance.now());
     });
-    this.#lookWithin(Number.POSITIVE_INFINITY);
+    this.#lookWithin(state === 'lost' ? 0 : Number.POSITIVE_INFINITY);
   }
 
   #discover(): void {
@@ -182,17 +232,9 @@ export class Manager implements Watcher {
       if (path.trouble === undefined) {
         this.#known.delete(key);
         this.#known.set(key, { address: path.gateway, metric: path.metric });
-        continue;
       }
-      // Its return will be told: no need to ask.
-      this.#silent.get(key)?.cancel();
-      this.#silent.delete(key);
     }
-    for (const [key, silent] of this.#silent) {
-      if (this.#paths.some((path) => pathKey(path) === key)) continue;
-      silent.cancel();
-      this.#silent.delete(key);
-    }
+    this.#suspects.keepOnly(this.#paths);
     for (const key of this.#known.keys()) {
       if (this.#known.size <= KNOWN_MAX) break;
       this.#known.delete(key);
@@ -266,10 +308,12 @@ export class Manager implements Watcher {
 
   #look(): void {
     const begun = performance.now();
+    this.#events.onThink?.();
     const subflows = this.#subflows.read();
     if (subflows !== undefined) {
+      this.#userspace?.observe(subflows);
       const suspicions = this.#stalls.observe(subflows, begun);
-      this.#acquit();
+      for (const path of this.#paths) this.#suspects.acquit(path, this.#stalls.progressAt(path.address));
       for (const suspicion of suspicions) this.#suspect(suspicion, begun);
       this.#checkJoins(subflows, begun);
     }
@@ -309,48 +353,11 @@ export class Manager implements Watcher {
     this.#settle();
   }
 
-  /** Bytes that come over a path say as much as an answer. */
-  #acquit(): void {
-    for (const path of this.#paths) {
-      const key = pathKey(path);
-      const progressAt = this.#stalls.progressAt(path.address);
-      const silent = this.#silent.get(key);
-      if (silent !== undefined && !silent.isDead && progressAt > silent.since) {
-        silent.cancel();
-        this.#silent.delete(key);
-      }
-      // A false alarm is to be heard later the next time, unless the path has been at work since.
-      if (progressAt > (this.#quiet.get(key)?.since ?? Number.POSITIVE_INFINITY)) this.#quiet.delete(key);
-    }
-  }
-
-  #suspect({ address, remote, answerMs }: Suspicion, now: number): void {
-    const path = this.#paths.find((one) => one.address === address && one.trouble === undefined);
+  #suspect(suspicion: Suspicion, now: number): void {
+    const path = this.#paths.find(({ address, trouble }) => address === suspicion.address && trouble === undefined);
     // Where others have the endpoint, there is nothing that we may do about it.
     if (path === undefined || ownerOfEndpoint(path, this.#endpoints, this.#watch.network.rules) === 'others') return;
-    const key = pathKey(path);
-    if (this.#silent.has(key) || now < (this.#quiet.get(key)?.until ?? 0)) return;
-    const begunAt = now;
-    const silent = new SilentPath(
-      this.#loop,
-      { from: address, to: remote, answerMs },
-      {
-        onProbe: (isDead) => this.#seekGateway(path, isDead),
-        onDead: () => this.#settle(),
-        onAlive: (wasDead) => {
-          this.#silent.delete(key);
-          if (wasDead) {
-            this.#quiet.delete(key);
-            this.#events.say('info', 'path-answers', `${path.name}: answers again after ${elapsed(begunAt)}`);
-            return this.#settle();
-          }
-          const ms = Math.min((this.#quiet.get(key)?.ms ?? QUIET_MS / 2) * 2, QUIET_MS_MAX);
-          const since = performance.now();
-          this.#quiet.set(key, { since, until: since + ms, ms });
-        },
-      },
-    );
-    this.#silent.set(key, silent);
+    this.#suspects.suspect(path, suspicion, now);
   }
 
   #resync(): void {
@@ -368,7 +375,7 @@ export class Manager implements Watcher {
 
   #tell(): void {
     this.#news.tell(this.#paths, (path) => {
-      const isDead = this.#silent.get(pathKey(path))?.isDead === true;
+      const isDead = this.#suspects.isDead(path);
       const others = ownerOfEndpoint(path, this.#endpoints, this.#watch.network.rules) === 'others';
       return { isDead, others };
     });
@@ -381,8 +388,4 @@ export class Manager implements Watcher {
     this.#failures.add(text);
     this.#events.say('warn', 'path-step-failed', text);
   }
-}
-
-function elapsed(since: number): string {
-  return `${((performance.now() - since) / 1_000).toFixed(1)} s`;
 }

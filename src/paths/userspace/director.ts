@@ -85,8 +85,8 @@ export class Director {
     this.#evaluateAll(this.#clock());
   }
 
-  /** The paths have changed: every connection follows. Returns the paths that work again. */
-  update(paths: readonly SubflowPath[]): readonly SubflowPath[] {
+  /** The paths have changed: every connection follows. */
+  update(paths: readonly SubflowPath[]): void {
     const now = this.#clock();
     const worked = new Set(this.#paths.filter(({ works }) => works).map(({ address }) => address));
     const isThere = new Set(paths.map(({ address }) => address));
@@ -98,7 +98,6 @@ export class Director {
     }
     for (const address of this.#rtts.keys()) if (!isThere.has(address)) this.#rtts.delete(address);
     this.#evaluateAll(now);
-    return returned;
   }
 
   /** Who opened a connection, or is about to, says what it is for. */

@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { inNamespace } from '../../netlink/namespace.ts';
+import { NetlinkError } from '../../netlink/netlink-error.ts';
 import type { Rule, RuleChange } from '../../wire/rtnetlink.ts';
 import { OUR_PROTOCOL } from '../marks.ts';
 
@@ -42,10 +43,16 @@ export function readPathManagerType(namespace: string | undefined): PathManagerT
   });
 }
 
-/** For connections that begin from now on. Throws a system error. */
+/** For connections that begin from now on. Throws a LinuxError or a NetlinkError. */
 export function writePathManagerType(type: PathManagerType, namespace: string | undefined): void {
   inNamespace(namespace, () => {
-    if (existsSync(BY_NAME)) writeFileSync(BY_NAME, type);
-    else writeFileSync(BY_NUMBER, type === 'userspace' ? '1' : '0');
+    try {
+      if (existsSync(BY_NAME)) writeFileSync(BY_NAME, type);
+      else writeFileSync(BY_NUMBER, type === 'userspace' ? '1' : '0');
+    } catch (error) {
+      const { errno } = error as NodeJS.ErrnoException;
+      if (errno === undefined) throw error;
+      throw new NetlinkError(-errno, `setting net.mptcp.path_manager to ${type}`);
+    }
   });
 }

@@ -1,0 +1,138 @@
+// `mode: userspace` as the manager sees it: takes the connections of a network namespace over from the kernel's path
+// manager, follows the paths, and gives everything back.
+
+import type { EventLoop } from '../../dataplane/event-loop.ts';
+import type { NetworkView } from '../../netlink/network.ts';
+import type { PathManager } from '../../netlink/path-manager.ts';
+import type { PathState } from '../../routing/path-choice.ts';
+import type { PmEvent } from '../../wire/mptcp-pm.ts';
+import type { RuleChange } from '../../wire/rtnetlink.ts';
+import type { SubflowProgress } from '../../wire/subflow-dump.ts';
+import { type Path, pathKey } from '../path.ts';
+import type { Step } from '../plan.ts';
+import type { Policy, Settings, SubflowPath } from './desired.ts';
+import { Director } from './director.ts';
+import { Gateways } from './gateways.ts';
+import {
+  isSwitchNote,
+  type PathManagerType,
+  readPathManagerType,
+  SWITCH_NOTE,
+  writePathManagerType,
+} from './pm-type.ts';
+
+export interface UserspaceOptions {
+  /** Of connections that nobody has a wish for. */
+  readonly policy: Policy;
+  readonly settings: Settings;
+  /** Some connection may have the strategy `gateways`. */
+  readonly usesGateways: boolean;
+}
+
+/** Whose paths these are, and how to reach the kernel there. */
+export interface UserspaceGround {
+  readonly loop: EventLoop;
+  readonly pm: PathManager;
+  readonly view: NetworkView;
+  readonly namespace: string | undefined;
+  /** Puts a rule in or takes it out; it may be there, or gone, already. Throws a NetlinkError. */
+  changeRule(verb: 'add-rule' | 'remove-rule', rule: RuleChange): void;
+}
+
+export class UserspaceMode {
+  readonly #ground: UserspaceGround;
+  readonly #director: Director;
+  readonly #gateways: Gateways | undefined;
+  readonly #typeBefore: PathManagerType;
+  /** Bounded by the paths. */
+  #working: ReadonlySet<string> = new Set();
+
+  /** Switches the namespace over. Throws a NetlinkError, or a system error when the kernel's settings cannot be changed. */
+  constructor(ground: UserspaceGround, { policy, settings, usesGateways }: UserspaceOptions) {
+    const { namespace, view } = ground;
+    this.#ground = ground;
+    // One of us that was killed has left its note, and the switch as it was.
+    const isNoted = view.rules.some(isSwitchNote);
+    const type = readPathManagerType(namespace);
+    this.#typeBefore = isNoted ? 'kernel' : type;
+    if (type === 'kernel') {
+      // Noted first: should we die in between, nothing but the note is left, and that goes at the next start.
+      ground.changeRule('add-rule', SWITCH_NOTE);
+      try {
+        writePathManagerType('userspace', namespace);
+      } catch (error) {
+        ground.changeRule('remove-rule', SWITCH_NOTE);
+        throw error;
+      }
+    }
+    this.#director = new Director(ground.loop, ground.pm, { policy, settings });
+    this.#gateways = usesGateways ? new Gateways() : undefined;
+  }
+
+  /** Puts back what one of us that was killed has left switched over. Throws as the constructor does. */
+  static clear({ view, namespace, changeRule }: Pick<UserspaceGround, 'view' | 'namespace' | 'changeRule'>): void {
+    if (!view.rules.some(isSwitchNote)) return;
+    writePathManagerType('kernel', namespace);
+    changeRule('remove-rule', SWITCH_NOTE);
+  }
+
+  /** Routing besides that of every mode. */
+  plan(paths: readonly Path[], view: NetworkView): Step[] {
+    return this.#gateways?.plan(paths, view) ?? [];
+  }
+
+  /** The paths as they are now. `onReturned` is called for those that work again, before anything leaves over them. */
+  follow(paths: readonly Path[], isDead: (path: Path) => boolean, onReturned: (path: Path) => void): void {
+    const works = new Set<string>();
+    for (const path of paths) {
+      if (path.trouble !== undefined || isDead(path)) continue;
+      works.add(pathKey(path));
+      if (!this.#working.has(pathKey(path))) onReturned(path);
+    }
+    this.#working = works;
+    this.#director.update(paths.map((path) => this.#subflowPath(path, isDead(path))));
+  }
+
+  onEvent(event: PmEvent): void {
+    this.#director.onEvent(event);
+  }
+
+  observe(subflows: readonly SubflowProgress[]): void {
+    this.#director.observe(subflows);
+  }
+
+  tell(token: number, policy: Policy): void {
+    this.#director.tell(token, policy);
+  }
+
+  configure(policy: Policy, settings: Settings): void {
+    this.#director.configure(policy, settings);
+  }
+
+  /** Gives the namespace back; subflows stay as they are. Throws as the constructor does. */
+  close(): void {
+    this.#director.close();
+    if (this.#typeBefore !== 'kernel') return;
+    const { namespace, changeRule } = this.#ground;
+    writePathManagerType('kernel', namespace);
+    changeRule('remove-rule', SWITCH_NOTE);
+  }
+
+  #subflowPath(path: Path, isDead: boolean): SubflowPath {
+    const { subflow, signal, port } = path.wanted;
+    return {
+      ...statePath(path, isDead, this.#director.rttMs(path.address)),
+      index: path.index,
+      joins: subflow,
+      signalPort: signal ? port : undefined,
+      gateways: this.#gateways?.portsOf(path) ?? [],
+    };
+  }
+}
+
+/** As whoever dials sees it. */
+export function statePath(path: Path, isDead: boolean, rttMs: number | undefined): PathState {
+  const { name, interface: device, family, address, cost, priority, backup, trouble } = path;
+  const works = trouble === undefined && !isDead;
+  return { name, interface: device, family, address, cost, priority, works, backup, rttMs };
+}
