@@ -3,6 +3,7 @@
 // a pool made to look like it.
 
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
+import type { ClientConfig } from 'pg';
 import type { QueryResult } from './database.ts';
 import { DirectoryLock, lockHolder } from './directory-lock.ts';
 import { migrate, SchemaError, schemaState } from './migrate.ts';
@@ -47,17 +48,25 @@ function openAny(target: DatabaseTarget): Promise<FlowLogReader> {
 
 async function openPostgresPool(url: string): Promise<FlowLogReader> {
   const [{ default: pg }, { NUMBER_TYPES }] = await Promise.all([import('pg'), import('./postgres-database.ts')]);
+  /** The pool's own limit would count what a query waits for others to be done, too. */
+  class Client extends pg.Client {
+    constructor(config?: ClientConfig) {
+      super({ ...config, connectionTimeoutMillis: CONNECT_MS });
+    }
+  }
   const pool = new pg.Pool({
+    Client,
     connectionString: url,
     application_name: 'anabranch report',
     max: CONNECTIONS_MAX,
-    connectionTimeoutMillis: CONNECT_MS,
     statement_timeout: STATEMENT_MS,
     allowExitOnIdle: true,
     types: NUMBER_TYPES,
   });
   // A connection that breaks while idle is replaced when it is next needed.
   pool.on('error', () => {});
+  // Compiling a query for each of many partitions takes longer than what it saves. Without: the same, only later.
+  pool.on('connect', (client) => void client.query('SET jit = off').catch(() => {}));
   return readerOf(pool, async () => {});
 }
 

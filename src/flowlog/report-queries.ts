@@ -1,5 +1,6 @@
 // What reports ask of the log beyond queries.ts: distributions and series, summed up in the database so that a million
-// flows cost a scan or two and no memory here. Filters are parameters.
+// flows cost a few scans and no memory here. Filters are parameters. Times become numbers by date_part where there are
+// many: EXTRACT gives a numeric since PostgreSQL 14, which takes some five times as long.
 
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { FlowFilter } from './queries.ts';
@@ -7,57 +8,79 @@ import type { Tables } from './tables.ts';
 
 type Database = Kysely<Tables>;
 
-export interface Overview {
+export interface Survey {
   readonly flows: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
-  readonly firstStartedAt: number | null;
-  readonly lastEndedAt: number | null;
+  readonly firstStartedAt: number;
+  readonly lastEndedAt: number;
   /** Ended in order with a silence of `silenceMs` or more. */
   readonly silent: number;
+  /** The most flows first. */
+  readonly shares: Readonly<Record<Dimension, readonly DimensionShare[]>>;
 }
 
-export async function overview(database: Database, filter: FlowFilter, silenceMs: number): Promise<Overview> {
-  const { rows } = await sql<Overview>`
-    SELECT
-      count(*)::float8 AS "flows",
-      coalesce(sum(f.bytes_up), 0)::float8 AS "bytesUp",
-      coalesce(sum(f.bytes_down), 0)::float8 AS "bytesDown",
-      ${msOf('min(f.started_at)')} AS "firstStartedAt",
-      ${msOf('max(f.ended_at)')} AS "lastEndedAt",
-      (count(*) FILTER (WHERE f.end_reason = 'done' AND f.longest_stall_ms >= ${silenceMs}::float8))::float8 AS "silent"
-    FROM anabranch.flows f WHERE ${whereOf(filter)}`.execute(database);
-  return rows[0] as Overview;
-}
-
-const DIMENSIONS = ['end', 'clientMptcp', 'serverMptcp', 'working'] as const;
-export type Dimension = (typeof DIMENSIONS)[number];
+/** How flows ended, how each side travelled, how many subflows carried payload (0, 1, 2 for more). */
+export type Dimension = 'end' | 'clientMptcp' | 'serverMptcp' | 'working';
 
 export interface DimensionShare {
-  readonly dimension: Dimension;
   readonly name: string | null;
   readonly flows: number;
   readonly bytes: number;
 }
 
-/** Flows by how they ended, how each side travelled, and how many subflows carried payload (0, 1, 2 for more); one scan. */
-export async function breakdown(database: Database, filter: FlowFilter): Promise<readonly DimensionShare[]> {
-  const { rows } = await sql<Omit<DimensionShare, 'dimension'> & { which: number }>`
-    SELECT CASE WHEN grouping(e) = 0 THEN 0 WHEN grouping(c) = 0 THEN 1 WHEN grouping(s) = 0 THEN 2 ELSE 3 END AS "which",
-      CASE WHEN grouping(e) = 0 THEN e WHEN grouping(c) = 0 THEN c WHEN grouping(s) = 0 THEN s ELSE w END AS "name",
-      count(*)::float8 AS "flows", sum(bytes)::float8 AS "bytes"
-    FROM (
-      SELECT f.end_reason AS e, f.client_mptcp AS c, f.server_mptcp AS s,
-        least(greatest(f.client_subflows, f.server_subflows), 2)::text AS w, f.bytes_up + f.bytes_down AS bytes
-      FROM anabranch.flows f WHERE ${whereOf(filter)}
-    ) v
-    GROUP BY GROUPING SETS ((e), (c), (s), (w)) ORDER BY 3 DESC, 2`.execute(database);
-  return rows.map(({ which, name, flows, bytes }) => ({
-    dimension: DIMENSIONS[which] as Dimension,
-    name,
-    flows,
-    bytes,
-  }));
+interface SurveyRow extends Readonly<Record<Dimension, string | null>> {
+  readonly flows: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly firstStartedAt: number;
+  readonly lastEndedAt: number;
+  readonly silent: number;
+}
+
+/**
+ * One scan, which the database can share among its processes, as it cannot with GROUPING SETS. All four dimensions have
+ * few values, so there are few rows to add up here. Undefined when there is no flow.
+ */
+export async function survey(database: Database, filter: FlowFilter, silenceMs: number): Promise<Survey | undefined> {
+  const { rows } = await sql<SurveyRow>`
+    SELECT
+      f.end_reason AS "end", f.client_mptcp AS "clientMptcp", f.server_mptcp AS "serverMptcp",
+      least(greatest(f.client_subflows, f.server_subflows), 2)::text AS "working",
+      count(*)::float8 AS "flows",
+      sum(f.bytes_up)::float8 AS "bytesUp",
+      sum(f.bytes_down)::float8 AS "bytesDown",
+      ${msOf('min(f.started_at)')} AS "firstStartedAt",
+      ${msOf('max(f.ended_at)')} AS "lastEndedAt",
+      (count(*) FILTER (WHERE f.end_reason = 'done' AND f.longest_stall_ms >= ${silenceMs}::float8))::float8 AS "silent"
+    FROM anabranch.flows f WHERE ${whereOf(filter)}
+    GROUP BY f.end_reason, f.client_mptcp, f.server_mptcp, 4`.execute(database);
+  if (rows.length === 0) return undefined;
+  const sum = (of: (row: SurveyRow) => number): number => rows.reduce((all, row) => all + of(row), 0);
+  return {
+    flows: sum(({ flows }) => flows),
+    bytesUp: sum(({ bytesUp }) => bytesUp),
+    bytesDown: sum(({ bytesDown }) => bytesDown),
+    firstStartedAt: Math.min(...rows.map(({ firstStartedAt }) => firstStartedAt)),
+    lastEndedAt: Math.max(...rows.map(({ lastEndedAt }) => lastEndedAt)),
+    silent: sum(({ silent }) => silent),
+    shares: {
+      end: sharesOf(rows, 'end'),
+      clientMptcp: sharesOf(rows, 'clientMptcp'),
+      serverMptcp: sharesOf(rows, 'serverMptcp'),
+      working: sharesOf(rows, 'working'),
+    },
+  };
+}
+
+function sharesOf(rows: readonly SurveyRow[], dimension: Dimension): DimensionShare[] {
+  const byName = new Map<string | null, DimensionShare>();
+  for (const row of rows) {
+    const name = row[dimension];
+    const { flows, bytes } = byName.get(name) ?? { flows: 0, bytes: 0 };
+    byName.set(name, { name, flows: flows + row.flows, bytes: bytes + row.bytesUp + row.bytesDown });
+  }
+  return [...byName.values()].sort((a, b) => b.flows - a.flows || ((a.name ?? '') < (b.name ?? '') ? -1 : 1));
 }
 
 export interface Bins {
@@ -152,27 +175,58 @@ const RANKS = {
   bytes: sql`f.bytes_up + f.bytes_down`,
   stall: sql`f.longest_stall_ms`,
 } as const;
+export type Rank = keyof typeof RANKS;
 
-/** The greatest first. */
-export async function notable(
+/**
+ * The `limit` greatest of each rank, the greatest first. `atLeast`: what they have at least, as the bins tell; so one scan
+ * finds them all and sorts next to nothing.
+ */
+export async function notables(
   database: Database,
-  by: keyof typeof RANKS,
   filter: FlowFilter,
-  limit: number,
-): Promise<readonly NotableFlow[]> {
-  const { rows } = await sql<NotableFlow>`
-    SELECT f.id AS "id", ${msOf('f.started_at')} AS "startedAt", ${msOf('f.ended_at')} AS "endedAt",
+  { limit, atLeast }: { readonly limit: number; readonly atLeast: Readonly<Record<Rank, number>> },
+): Promise<Readonly<Record<Rank, readonly NotableFlow[]>>> {
+  const ranks = Object.keys(RANKS) as Rank[];
+  const enough = ranks.map((rank) => sql`${RANKS[rank]} >= ${atLeast[rank]}::float8`);
+  const greatest = ranks.map((rank) => {
+    const order = sql`${RANKS[rank]} DESC, f.id`;
+    return sql`SELECT * FROM (
+      SELECT ${sql.lit(rank)} AS "rank", row_number() OVER (ORDER BY ${order}) AS "place", f.*
+      FROM few f ORDER BY ${order} LIMIT ${limit}) ${sql.ref(rank)}`;
+  });
+  const { rows } = await sql<NotableFlow & { readonly rank: Rank }>`
+    WITH few AS MATERIALIZED (
+      SELECT f.* FROM anabranch.flows f WHERE ${whereOf(filter)} AND (${sql.join(enough, sql` OR `)})
+    )
+    SELECT f."rank", f.id AS "id", ${msOf('f.started_at')} AS "startedAt", ${msOf('f.ended_at')} AS "endedAt",
       f.duration_ms AS "durationMs", f.inbound AS "inbound", f.outbound AS "outbound",
       host(f.client_address) AS "client", f.user_name AS "user",
       f.destination_host AS "destinationHost", f.destination_port AS "destinationPort",
       f.bytes_up AS "bytesUp", f.bytes_down AS "bytesDown", f.longest_stall_ms AS "longestStallMs",
       f.end_reason AS "end", f.client_mptcp AS "clientMptcp", f.server_mptcp AS "serverMptcp",
       f.client_subflows AS "clientSubflows", f.server_subflows AS "serverSubflows"
-    FROM (
-      -- chosen first, or every flow's times would be worked out for the sake of ten
-      SELECT * FROM anabranch.flows f WHERE ${whereOf(filter)} ORDER BY ${RANKS[by]} DESC, f.id LIMIT ${limit}
-    ) f
-    ORDER BY ${RANKS[by]} DESC, f.id`.execute(database);
+    FROM (${sql.join(greatest, sql` UNION ALL `)}) f
+    ORDER BY f."rank", f."place"`.execute(database);
+  const of = (rank: Rank): NotableFlow[] => rows.filter((row) => row.rank === rank);
+  return { duration: of('duration'), bytes: of('bytes'), stall: of('stall') };
+}
+
+export interface DestinationShare {
+  readonly name: string | null;
+  readonly flows: number;
+  readonly bytes: number;
+}
+
+/** The largest first. */
+export async function destinations(
+  database: Database,
+  filter: FlowFilter,
+  limit: number,
+): Promise<readonly DestinationShare[]> {
+  const { rows } = await sql<DestinationShare>`
+    SELECT f.destination_host AS "name", count(*)::float8 AS "flows", sum(f.bytes_up + f.bytes_down)::float8 AS "bytes"
+    FROM anabranch.flows f WHERE ${whereOf(filter)}
+    GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT ${limit}`.execute(database);
   return rows;
 }
 
@@ -203,22 +257,34 @@ export async function pathStepsOfFlows(
   const step = sql`${stepMs}::float8`;
   const { rows } = await sql<PathStep>`
     WITH carried AS MATERIALIZED (
-      SELECT host(CASE s.side WHEN 'server' THEN s.local_address ELSE s.remote_address END) AS path,
-        extract(epoch FROM f.started_at)::float8 * 1000 AS began, greatest(f.duration_ms, 1)::float8 AS lasted,
-        (s.bytes_sent + s.bytes_received)::float8 AS bytes, s.rtt_ms::float8 AS rtt
-      FROM anabranch.flows f JOIN anabranch.subflows s ON s.flow_id = f.id AND s.ended_at = f.ended_at
-      WHERE ${whereOf(filter)} AND s.bytes_sent + s.bytes_received > 0
-        AND s.side = CASE WHEN f.server_mptcp = 'mptcp' OR f.client_mptcp IS DISTINCT FROM 'mptcp'
-          THEN 'server' ELSE 'client' END
+      SELECT address, began, lasted, bytes, rtt,
+        floor(began / ${step})::bigint AS first, floor((began + lasted) / ${step})::bigint AS last
+      FROM (
+        SELECT CASE s.side WHEN 'server' THEN s.local_address ELSE s.remote_address END AS address,
+          date_part('epoch', f.started_at) * 1000 AS began, greatest(f.duration_ms, 1)::float8 AS lasted,
+          (s.bytes_sent + s.bytes_received)::float8 AS bytes, s.rtt_ms::float8 AS rtt
+        FROM anabranch.flows f JOIN anabranch.subflows s ON s.flow_id = f.id AND s.ended_at = f.ended_at
+        WHERE ${whereOf(filter)} AND s.bytes_sent + s.bytes_received > 0
+          AND s.side = CASE WHEN f.server_mptcp = 'mptcp' OR f.client_mptcp IS DISTINCT FROM 'mptcp'
+            THEN 'server' ELSE 'client' END
+        OFFSET 0
+      ) v
+    ), spread AS (
+      -- most flows lie within a step
+      SELECT address, first AS n, sum(bytes) AS bytes, sum(rtt) AS rtts, count(rtt) AS samples
+      FROM carried WHERE first = last GROUP BY 1, 2
+      UNION ALL
+      SELECT address, n,
+        bytes * greatest(0, least(began + lasted, (n + 1) * ${step}) - greatest(began, n * ${step})) / lasted,
+        CASE WHEN n = last THEN rtt END, CASE WHEN n = last AND rtt IS NOT NULL THEN 1 ELSE 0 END
+      FROM carried, generate_series(first, last) n WHERE first < last
     ), busiest AS (
-      SELECT path FROM carried WHERE path IS NOT NULL GROUP BY path ORDER BY sum(bytes) DESC, path LIMIT ${pathsMax}
+      SELECT address FROM spread WHERE address IS NOT NULL GROUP BY address
+      ORDER BY sum(bytes) DESC, address LIMIT ${pathsMax}
     )
-    SELECT coalesce(b.path, ${others}::text) AS "path", n * ${step} AS "at",
-      sum(c.bytes * greatest(0, least(c.began + c.lasted, (n + 1) * ${step}) - greatest(c.began, n * ${step})) / c.lasted)
-        ::float8 AS "bytes",
-      avg(c.rtt) FILTER (WHERE n = floor((c.began + c.lasted) / ${step}))::float8 AS "rttMs"
-    FROM carried c LEFT JOIN busiest b ON b.path = c.path,
-      generate_series(floor(c.began / ${step})::bigint, floor((c.began + c.lasted) / ${step})::bigint) n
+    SELECT coalesce(host(b.address), ${others}::text) AS "path", s.n * ${step} AS "at", sum(s.bytes)::float8 AS "bytes",
+      (sum(s.rtts) / nullif(sum(s.samples), 0))::float8 AS "rttMs"
+    FROM spread s LEFT JOIN busiest b ON b.address = s.address
     GROUP BY 1, 2 ORDER BY 2, 1`.execute(database);
   return rows;
 }
@@ -232,7 +298,7 @@ export async function pathStepsOfSamples(
   const step = sql`${stepMs}::float8`;
   const { rows } = await sql<PathStep>`
     WITH taken AS MATERIALIZED (
-      SELECT p.path, floor(extract(epoch FROM p.at)::float8 * 1000 / ${step}) * ${step} AS at,
+      SELECT p.path, floor(date_part('epoch', p.at) * 1000 / ${step}) * ${step} AS at,
         sum(p.bytes_sent + p.bytes_received)::float8 AS bytes, avg(p.rtt_ms)::float8 AS rtt
       FROM anabranch.path_samples p
       WHERE p.at >= ${timeOf(since)} AND p.at <= ${timeOf(until)} AND ${ofGateway('p', gateway)}

@@ -1,20 +1,12 @@
 // The figures of a report, from a database log.
 
 import type { Kysely } from 'kysely';
-import {
-  type Cursor,
-  type FlowFilter,
-  findFlow,
-  listEvents,
-  listFlows,
-  type SubflowRow,
-  shares,
-} from '../flowlog/queries.ts';
+import { type Cursor, type FlowFilter, findFlow, listEvents, listFlows, type SubflowRow } from '../flowlog/queries.ts';
 import * as queries from '../flowlog/report-queries.ts';
 import type { Tables } from '../flowlog/tables.ts';
 import { formatHostPort } from '../wire/destination.ts';
 import { type FlowDetail, FlowNotFoundError, milestonesOf, type Subflow } from './flow-detail.ts';
-import { BINS_PER_DECADE } from './histogram.ts';
+import { BINS_PER_DECADE, topBegin } from './histogram.ts';
 import {
   CELLS_PER_DECADE,
   EmptyReportError,
@@ -43,26 +35,19 @@ export interface ReportRequest {
 
 /** Rejects with an EmptyReportError, or with the database's error. */
 export async function reportOfDatabase(database: Database, { source, filter, words }: ReportRequest): Promise<Report> {
-  const overview = await queries.overview(database, filter, SILENCE_MS);
-  const { flows, bytesUp, bytesDown, firstStartedAt, lastEndedAt } = overview;
-  if (flows === 0 || firstStartedAt === null || lastEndedAt === null) throw new EmptyReportError(source, words);
+  const survey = await queries.survey(database, filter, SILENCE_MS);
+  if (survey === undefined) throw new EmptyReportError(source, words);
+  const { flows, bytesUp, bytesDown, firstStartedAt, lastEndedAt, silent } = survey;
   const range = { since: filter.since ?? firstStartedAt, until: filter.until ?? lastEndedAt + 1 };
-  const [parts, bins, subflowLost, destinations, longest, biggest, stalled, paths, events] = await Promise.all([
-    queries.breakdown(database, filter),
-    queries.binned(database, filter, { binsPerDecade: BINS_PER_DECADE, cellsPerDecade: CELLS_PER_DECADE }),
+  const [{ bins, notables }, subflowLost, destinations, paths, events] = await Promise.all([
+    distributions(database, filter),
     queries.survivedSubflowLoss(database, filter),
-    shares(database, 'destination', filter, { limit: TOP }),
-    queries.notable(database, 'duration', filter, TOP),
-    queries.notable(database, 'bytes', filter, TOP),
-    queries.notable(database, 'stall', filter, TOP),
+    queries.destinations(database, filter, TOP),
     pathsOverTime(database, filter, { firstStartedAt, lastEndedAt }),
     listEvents(database, { ...range, limit: EVENTS_MAX }),
   ]);
-  const partsOf = (dimension: queries.Dimension): Share[] =>
-    parts
-      .filter((part) => part.dimension === dimension)
-      .map(({ name, flows, bytes }) => ({ name: name ?? undefined, flows, bytes }));
-  const working = partsOf('working');
+  const sharesOf = (dimension: queries.Dimension): Share[] => survey.shares[dimension].map(shareOf);
+  const working = sharesOf('working');
   const workingOf = (name: string): Share =>
     working.find((share) => share.name === name) ?? { name, flows: 0, bytes: 0 };
   return {
@@ -74,23 +59,33 @@ export async function reportOfDatabase(database: Database, { source, filter, wor
     firstStartedAt,
     lastEndedAt,
     working: [workingOf('0'), workingOf('1'), workingOf('2')],
-    ends: partsOf('end'),
-    clientSide: partsOf('clientMptcp'),
-    serverSide: partsOf('serverMptcp'),
-    survived: { subflowLost, silent: overview.silent },
+    ends: sharesOf('end'),
+    clientSide: sharesOf('clientMptcp'),
+    serverSide: sharesOf('serverMptcp'),
+    survived: { subflowLost, silent },
     ...bins,
-    destinations: destinations.map(({ name, flows, bytesUp, bytesDown }) => ({
-      name: name ?? undefined,
-      flows,
-      bytes: bytesUp + bytesDown,
-    })),
-    longest: longest.map(flowOf),
-    biggest: biggest.map(flowOf),
-    stalled: stalled.filter(({ longestStallMs }) => longestStallMs > 0).map(flowOf),
+    destinations: destinations.map(shareOf),
+    longest: notables.duration.map(flowOf),
+    biggest: notables.bytes.map(flowOf),
+    stalled: notables.stall.map(flowOf),
     paths,
     events: events.map(eventOf).reverse(),
     notes: events.length === EVENTS_MAX ? [`only the latest ${EVENTS_MAX} events are shown`] : [],
   };
+}
+
+async function distributions(database: Database, filter: FlowFilter) {
+  const bins = await queries.binned(database, filter, {
+    binsPerDecade: BINS_PER_DECADE,
+    cellsPerDecade: CELLS_PER_DECADE,
+  });
+  const { durations, volumes, stalls } = bins;
+  const atLeast = { duration: topBegin(durations, TOP), bytes: topBegin(volumes, TOP), stall: topBegin(stalls, TOP) };
+  return { bins, notables: await queries.notables(database, filter, { limit: TOP, atLeast }) };
+}
+
+function shareOf({ name, flows, bytes }: queries.DimensionShare): Share {
+  return { name: name ?? undefined, flows, bytes };
 }
 
 /** Samples know of no flows: where flows are chosen by more than time and gateway, the flows themselves must do. */

@@ -17,6 +17,17 @@ export function beginOf(bin: number): number {
   return bin <= ZERO_BIN ? 0 : 10 ** (bin / BINS_PER_DECADE);
 }
 
+/** At least so much have the `count` greatest values; 1 where there are not so many of 1 and more. */
+export function topBegin(histogram: Histogram, count: number): number {
+  let left = count;
+  for (const [bin, flows] of [...histogram].sort(([a], [b]) => b - a)) {
+    left -= flows;
+    // A bin lower, for the database may round a value that lies on the border otherwise.
+    if (left <= 0) return Math.max(1, beginOf(bin - 1));
+  }
+  return 1;
+}
+
 export function countOf(histogram: Histogram): number {
   let sum = 0;
   for (const count of histogram.values()) sum += count;

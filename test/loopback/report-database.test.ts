@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { sql } from 'kysely';
 import type { EventEntry, FlowEntry, PathSampleEntry } from '#anabranch/flowlog/entry.js';
 import type { FlowLogOptions } from '#anabranch/flowlog/flow-log.js';
 import { openReader } from '#anabranch/flowlog/reader.js';
@@ -172,6 +173,31 @@ function databaseSuite(
 databaseSuite('PostgreSQL', { skip: requirePostgres() }, async () => {
   const server = await PostgresServer.start();
   return { target: { kind: 'postgres', url: server.url() }, remove: () => server.remove() };
+});
+
+describe('a reader of PostgreSQL', { skip: requirePostgres() }, () => {
+  test('lets more queries wait for slow ones than it has connections', async () => {
+    const server = await PostgresServer.start();
+    try {
+      const directory = scratch();
+      const { log } = await openLog(directory, { kind: 'postgres', url: server.url() });
+      await log.close();
+      rmSync(directory, { recursive: true, force: true });
+      const reader = await openReader({ kind: 'postgres', url: server.url() });
+      // Longer than it may take to connect.
+      const slow = () => sql<{ slept: string }>`SELECT 'yes' AS slept FROM pg_sleep(5.5)`.execute(reader.database);
+      const slept = await Promise.all(Array.from({ length: 5 }, slow));
+      assert.deepEqual(
+        slept.map(({ rows }) => rows[0]?.slept),
+        ['yes', 'yes', 'yes', 'yes', 'yes'],
+      );
+      const { rows } = await sql<{ jit: string }>`SHOW jit`.execute(reader.database);
+      assert.equal(rows[0]?.jit, 'off');
+      await reader.close();
+    } finally {
+      await server.remove();
+    }
+  });
 });
 
 databaseSuite('an embedded database', { skip: false }, async (directory) => ({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { barsOf, binOf, countOf, quantileOf, ZERO_BIN } from '#anabranch/report/histogram.js';
+import { barsOf, binOf, countOf, quantileOf, topBegin, ZERO_BIN } from '#anabranch/report/histogram.js';
 
 function histogramOf(values: readonly number[]): Map<number, number> {
   const bins = new Map<number, number>();
@@ -41,6 +41,20 @@ test('bars hold every value of 1 or more once, without a gap between them', () =
       for (const [i, bar] of bars.entries()) {
         if (i > 0) assert.equal(bar.from, bars[i - 1]?.to);
       }
+    }),
+  );
+});
+
+test('the greatest values are all at or above where they are said to begin', () => {
+  const values = fc.array(fc.integer({ min: 0, max: 1e12 }), { maxLength: 300 });
+  fc.assert(
+    fc.property(values, fc.integer({ min: 1, max: 20 }), (all, count) => {
+      const greatest = all.sort((a, b) => b - a).slice(0, count);
+      const from = topBegin(histogramOf(all), count);
+      assert.ok(greatest.every((value) => value < 1 || value >= from));
+      // And not many more are: two classes of 2.3 % at most.
+      const least = greatest[count - 1] ?? 0;
+      assert.ok(from <= Math.max(1, least) && from >= Math.max(1, least * 0.95 - 1e-9));
     }),
   );
 });
