@@ -70,19 +70,33 @@ export function parseFlowLine(textOfLine: string): FlowLine | undefined {
 }
 
 export function flowOfLine(flow: FlowLine): ReportFlow {
-  const { id, inbound, outbound, user, acceptedAt, endedAt, bytesUp, bytesDown, longestStallMs, end } = flow;
+  // Written out, for this is done a million times, and a spread takes ten times as long.
   return {
-    ...{ id, inbound, outbound, user, endedAt, bytesUp, bytesDown, longestStallMs, end },
-    startedAt: acceptedAt,
-    durationMs: Math.round(endedAt - acceptedAt),
+    id: flow.id,
+    startedAt: flow.acceptedAt,
+    endedAt: flow.endedAt,
+    durationMs: Math.round(flow.endedAt - flow.acceptedAt),
+    inbound: flow.inbound,
+    outbound: flow.outbound,
     client: flow.client?.address,
+    user: flow.user,
     destinationHost: flow.asked?.host,
     destinationPort: flow.asked?.port,
+    bytesUp: flow.bytesUp,
+    bytesDown: flow.bytesDown,
+    longestStallMs: flow.longestStallMs,
+    end: flow.end,
     clientMptcp: flow.clientSide?.mptcp,
     serverMptcp: flow.serverSide?.mptcp,
-    clientSubflows: flow.clientSide?.subflows.filter(hasCarried).length ?? 0,
-    serverSubflows: flow.serverSide?.subflows.filter(hasCarried).length ?? 0,
+    clientSubflows: workingOf(flow.clientSide),
+    serverSubflows: workingOf(flow.serverSide),
   };
+}
+
+function workingOf(from: Side | undefined): number {
+  let working = 0;
+  for (const subflow of from?.subflows ?? []) if (hasCarried(subflow)) working++;
+  return working;
 }
 
 export function hasCarried({ bytesSent, bytesReceived }: SubflowLine): boolean {
