@@ -1,22 +1,29 @@
 // Writes into the flow log what each path carries, once a second, and when a path comes or goes.
 
 import { readPaths } from '../dashboard/interfaces.ts';
+import type { PathFigures } from '../dashboard/metrics-source.ts';
 import type { PathReading } from '../dashboard/source.ts';
 import type { FlowLog } from '../flowlog/flow-log.ts';
-import { PathMeter } from '../proxy/path-meter.ts';
+import { PathMeter, type PathSecond } from '../proxy/path-meter.ts';
 import type { ProxyService } from '../proxy/service.ts';
 
 const SECOND_MS = 1_000;
 /** Flows looked at: with more of them the figures are those of a part. */
 const FLOWS_MOST = 2_000;
 
+/** Paths with figures of their own; those seen longest ago go. */
+const PATHS_MOST = 256;
+
 export interface PathRecorder {
+  /** Since the start, by path. */
+  figures(): readonly PathFigures[];
   stop(): void;
 }
 
 export function startPathRecorder(service: ProxyService, log: FlowLog): PathRecorder {
   const meter = new PathMeter();
   let states = new Map<string, PathReading['state']>();
+  const sums = new Map<string, PathFigures>();
   let busy = false;
   const record = async () => {
     if (busy) return;
@@ -27,7 +34,9 @@ export function startPathRecorder(service: ProxyService, log: FlowLog): PathReco
       const names = new Map(
         paths.flatMap(({ name, addresses }) => addresses.map((address) => [address, name] as const)),
       );
-      const samples = meter.measure(flows, (address) => names.get(address)).map((second) => ({ at, ...second }));
+      const seconds = meter.measure(flows, (address) => names.get(address));
+      addUp(sums, seconds);
+      const samples = seconds.map((second) => ({ at, ...second }));
       if (samples.length > 0) log.writeSamples(samples);
       const events = paths
         .filter(({ name, state }) => states.size > 0 && states.get(name) !== state)
@@ -40,7 +49,28 @@ export function startPathRecorder(service: ProxyService, log: FlowLog): PathReco
   };
   const timer = setInterval(() => void record(), SECOND_MS);
   timer.unref();
-  return { stop: () => clearInterval(timer) };
+  return { figures: () => [...sums.values()], stop: () => clearInterval(timer) };
+}
+
+function addUp(sums: Map<string, PathFigures>, seconds: readonly PathSecond[]): void {
+  // Paths that carry nothing now keep their sums.
+  for (const [path, figures] of sums) sums.set(path, { ...figures, subflows: 0, rttMs: undefined });
+  for (const { path, subflows, bytesSent, bytesReceived, retransmits, rttMs } of seconds) {
+    const before = sums.get(path) ?? { bytesSent: 0, bytesReceived: 0, retransmits: 0 };
+    sums.delete(path);
+    sums.set(path, {
+      path,
+      subflows,
+      rttMs,
+      bytesSent: before.bytesSent + bytesSent,
+      bytesReceived: before.bytesReceived + bytesReceived,
+      retransmits: before.retransmits + retransmits,
+    });
+  }
+  for (const path of sums.keys()) {
+    if (sums.size <= PATHS_MOST) break;
+    sums.delete(path);
+  }
 }
 
 function eventOf(path: string, state: PathReading['state'], at: number) {

@@ -5,9 +5,7 @@ import { createMetrics } from '../dashboard/metrics.ts';
 import { type Dashboard, openDashboard } from '../dashboard/server.ts';
 import { raiseOpenFiles } from '../dataplane/open-files.ts';
 import type { FlowLog } from '../flowlog/flow-log.ts';
-import { JsonLinesSink } from '../flowlog/json-lines.ts';
 import { type Admin, AdminSocketError, openAdmin } from '../proxy/admin.ts';
-import type { FlowSink } from '../proxy/flow-record.ts';
 import type { Log } from '../proxy/log.ts';
 import { ProxyService } from '../proxy/service.ts';
 import { formatHostPort } from '../wire/destination.ts';
@@ -17,9 +15,11 @@ import { type ConfigSource, DEFAULT_DASHBOARD } from './config-source.ts';
 import { createDashboardSource } from './dashboard-source.ts';
 import { dropRoot } from './drop-root.ts';
 import { createLogger } from './logger.ts';
+import { createMetricsSource } from './metrics-source.ts';
 import { createNotifier, type Notifier } from './notifier.ts';
 import { startPathManagement } from './path-management.ts';
 import type { PathRecorder } from './path-recorder.ts';
+import { openSink, type ProcessSink } from './process-sink.ts';
 import { VERSION } from './version.ts';
 
 /** A data-plane thread that has not gone round for so long hangs. */
@@ -45,10 +45,13 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const reload = () => reloadFrom(source, service, sink, log, notifier);
   handleSignals(service, reload, log, notifier, end);
   logListening(service.inbounds, log);
-  const dashboard = await openDashboardFor(config, service, log);
+  let recorder: PathRecorder | undefined;
+  const pathFigures = () => recorder?.figures() ?? [];
+  const metrics = createMetrics(createMetricsSource({ service, log: sink.figures, pathFigures }));
+  const dashboard = await openDashboardFor(config, service, metrics, log);
   const admin = await openAdminFor(config, service, reload, log);
   if (config.user !== undefined) dropRoot(config.user, log);
-  const recorder = sink.database === undefined ? undefined : await recordPaths(service, sink.database);
+  if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);
   const paths = await startPathManagement(config, log);
   notifier.say('READY=1');
   log.info('ready', `ready, process ${process.pid}`);
@@ -76,47 +79,28 @@ function logListening(inbounds: ProxyService['inbounds'], log: Log): void {
   }
 }
 
-interface ProcessSink extends FlowSink {
-  /** Opens a file anew, as after a log rotation. */
-  reopen?(): Promise<void>;
-  /** Set when the records go to a database, which takes the paths' figures too. */
-  readonly database?: FlowLog;
-}
-
-async function openSink(config: Config, log: Log): Promise<ProcessSink> {
-  if (config.log.kind === 'off') return { write() {}, close: () => Promise.resolve() };
-  if (config.log.kind === 'database') {
-    const { openDatabaseLog } = await import('./flow-sink.ts');
-    const database = await openDatabaseLog(config.log, config.user, log);
-    return { write: (records) => database.write(records), close: () => database.close(), database };
-  }
-  const path = config.log.kind === 'file' ? config.log.path : undefined;
-  const onTrouble = (message: string, dropped: number) => log.warn('flow-log', message, { dropped });
-  try {
-    return await JsonLinesSink.open({ path, onTrouble });
-  } catch (error) {
-    throw new CliError(`the flow log cannot be opened: ${messageOf(error)}`, 3);
-  }
-}
-
 async function startService(
   config: Config,
   log: Log,
-  sink: FlowSink,
+  sink: ProcessSink,
   onCrash: (error: Error) => void,
 ): Promise<ProxyService> {
   try {
-    return await ProxyService.start(config, { log, sink, onCrash });
+    return await ProxyService.start(config, { log, sink, observed: sink.observed, onCrash });
   } catch (error) {
     throw new CliError(explainListen(error), 3);
   }
 }
 
-async function openDashboardFor(config: Config, service: ProxyService, log: Log): Promise<Dashboard | undefined> {
+async function openDashboardFor(
+  config: Config,
+  service: ProxyService,
+  metrics: () => Promise<string>,
+  log: Log,
+): Promise<Dashboard | undefined> {
   if (config.dashboard === undefined) return undefined;
   const source = createDashboardSource(service);
-  const open = (port: number) =>
-    openDashboard({ ...(config.dashboard as DashboardConfig), port, source, metrics: createMetrics(source) });
+  const open = (port: number) => openDashboard({ ...(config.dashboard as DashboardConfig), port, source, metrics });
   const { port } = config.dashboard;
   const isDefault = port === DEFAULT_DASHBOARD.port && config.dashboard.address === DEFAULT_DASHBOARD.address;
   try {
@@ -156,7 +140,7 @@ async function openAdminFor(
 async function reloadFrom(
   source: ConfigSource,
   service: ProxyService,
-  sink: { reopen?: () => Promise<void> },
+  sink: ProcessSink,
   log: Log,
   notifier: Notifier,
 ): Promise<readonly string[]> {
@@ -166,7 +150,9 @@ async function reloadFrom(
     const fixed = service.reload(await source.read());
     await sink.reopen?.();
     const notes = fixed.map((key) => `\`${key}\` changes only with a restart`);
-    log.info('reloaded', ['the configuration was read again', ...notes].join('; '));
+    const message = ['the configuration was read again', ...notes].join('; ');
+    log.info('reloaded', message);
+    sink.note('reload', message);
     logListening(
       service.inbounds.filter((inbound) => !before.has(inbound)),
       log,
@@ -175,6 +161,7 @@ async function reloadFrom(
   } catch (error) {
     const message = error instanceof CliError ? error.message : explainListen(error);
     log.error('reload-failed', `the old configuration stays: ${message}`);
+    sink.note('reload-failed', message);
     throw new CliError(message, 2);
   } finally {
     notifier.say('READY=1');

@@ -1,102 +1,81 @@
-// The counters as Prometheus metrics.
+// What the proxy counts, as Prometheus metrics. Everything is read when it is asked for, and not before.
 
-import { Counter, Gauge, Registry } from 'prom-client';
-import type { DashboardSource } from './source.ts';
+import { readdirSync, readFileSync } from 'node:fs';
+import { formatExposition, type Labels, type MetricFamily, type Series } from './exposition.ts';
+import { counterFamilies, gaugeFamilies, logFamilies, pathFamilies } from './metric-families.ts';
+import type { HistogramFigures, LatencyName, MetricsSource } from './metrics-source.ts';
 
 const PREFIX = 'anabranch_';
 
-/** Label value → key of the counter. */
-type Pairs = Readonly<Record<string, string>>;
-
-const GAUGES: readonly (readonly [name: string, help: string, key: string, scale: number])[] = [
-  ['connections', 'Connections now.', 'active', 1],
-  ['pipes', 'Pipes open for splicing.', 'pipes', 1],
-  ['loop_lag_seconds', 'Longest round of a data-plane thread in the latest second.', 'lagMsMax', 0.001],
-];
-
-const COUNTERS: readonly (readonly [name: string, help: string, label: string, pairs: Pairs])[] = [
-  [
-    'accepted_total',
-    'Connections accepted, and refused at once.',
-    'verdict',
-    { accepted: 'accepted', refused: 'refused' },
-  ],
-  ['flows_total', 'Flows relayed.', 'kind', { relayed: 'flows' }],
-  ['bytes_total', 'Bytes relayed.', 'direction', { up: 'bytesUp', down: 'bytesDown' }],
-  ['mptcp_total', 'Connections over MPTCP.', 'side', { client: 'mptcpClients', server: 'mptcpServers' }],
-  [
-    'fallbacks_total',
-    'TCP that could have been MPTCP.',
-    'side',
-    { client: 'fallbacksClient', server: 'fallbacksServer' },
-  ],
-  [
-    'accept_pauses_total',
-    'Pauses of accepting, for want of descriptors or memory.',
-    'reason',
-    { shortage: 'shortages' },
-  ],
-];
-
-/** Returns what makes the text of /metrics. The counters are read when it is asked for, and not before. */
-export function createMetrics(source: DashboardSource): () => Promise<string> {
-  const registers = [new Registry()];
-  const version = new Gauge({ name: `${PREFIX}info`, help: 'Version.', labelNames: ['version'], registers });
-  version.set({ version: source.version }, 1);
-  for (const [name, help, key, scale] of GAUGES) {
-    const options = { name: PREFIX + name, help, registers };
-    new Gauge({
-      ...options,
-      collect() {
-        this.set((source.counters()[key] ?? 0) * scale);
-      },
-    });
-  }
-  for (const [name, help, label, pairs] of COUNTERS) {
-    addCounter(registers, name, help, label, () =>
-      Object.entries(pairs).map(([value, key]) => [value, source.counters()[key] ?? 0]),
-    );
-  }
-  addCounter(registers, 'flow_ends_total', 'Flows ended, by why.', 'reason', () =>
-    Object.entries(source.counters()).flatMap(([key, count]) =>
-      key.startsWith('end:') ? [[key.slice(4), count]] : [],
-    ),
-  );
-  addPaths(registers, source);
-  return () => (registers[0] as Registry).metrics();
+/** Returns what makes the text of /metrics. */
+export function createMetrics(source: MetricsSource): () => Promise<string> {
+  return async () => {
+    const paths = await source.paths();
+    const own = [
+      ...gaugeFamilies(source),
+      ...counterFamilies(source.counters()),
+      ...pathFamilies(paths, source.pathFigures?.() ?? []),
+      ...logFamilies(source.log?.()),
+      ...histogramFamilies(source),
+    ].map((family) => ({ ...family, name: PREFIX + family.name }));
+    return formatExposition([...own, ...processFamilies()]);
+  };
 }
 
-function addCounter(
-  registers: Registry[],
-  name: string,
-  help: string,
-  label: string,
-  read: () => readonly (readonly [string, number])[],
-): void {
-  new Counter({
-    name: PREFIX + name,
-    help,
-    labelNames: [label],
-    registers,
-    collect() {
-      this.reset();
-      for (const [value, count] of read()) this.inc({ [label]: value }, count);
-    },
+const LATENCIES: readonly (readonly [LatencyName, name: string, help: string])[] = [
+  ['handshake', 'handshake_duration_seconds', "From accepting a client to its request, its password's check included."],
+  ['connect', 'connect_duration_seconds', 'From the request to the connection with the destination; successes only.'],
+  ['stall', 'stall_duration_seconds', "Silences of 0.2 s or more in the middle of one direction's bytes, once over."],
+  ['duration', 'flow_duration_seconds', 'Of relayed flows, from accepting to the end.'],
+];
+
+function histogramFamilies({ latencies, workers }: MetricsSource): MetricFamily[] {
+  const figures = latencies?.();
+  const ofAll = LATENCIES.map(([key, name, help]): MetricFamily => {
+    return { name, type: 'histogram', help, series: figures === undefined ? [] : seriesOf({}, figures[key]) };
   });
+  const ofWorkers: MetricFamily = {
+    name: 'worker_loop_lag_peak_seconds',
+    type: 'histogram',
+    help: "The longest round of the thread's event loop in each second.",
+    series: (workers?.() ?? []).flatMap(({ lag }, i) => seriesOf({ worker: String(i) }, lag)),
+  };
+  return [...ofAll, ofWorkers];
 }
 
-function addPaths(registers: Registry[], source: DashboardSource): void {
-  new Counter({
-    name: `${PREFIX}path_bytes_total`,
-    help: 'Bytes over each network interface, as the kernel counts them.',
-    labelNames: ['path', 'direction'],
-    registers,
-    async collect() {
-      this.reset();
-      for (const { name, bytesIn, bytesOut } of await source.paths()) {
-        this.inc({ path: name, direction: 'in' }, bytesIn);
-        this.inc({ path: name, direction: 'out' }, bytesOut);
-      }
-    },
+/** Buckets that hold those before them, as Prometheus wants them. */
+function seriesOf(labels: Labels, { bounds, counts, sum }: HistogramFigures): Series[] {
+  let count = 0;
+  const buckets = counts.map((inBucket, i): Series => {
+    count += inBucket;
+    return { suffix: '_bucket', labels: { ...labels, le: String(bounds[i] ?? '+Inf') }, value: count };
   });
+  return [...buckets, { suffix: '_sum', labels, value: sum }, { suffix: '_count', labels, value: count }];
+}
+
+/** The process, under the names that all clients of Prometheus give it. */
+function processFamilies(): MetricFamily[] {
+  const { user, system } = process.cpuUsage();
+  const startedAt = Math.round(Date.now() / 1000 - process.uptime());
+  const gauge = (name: string, help: string, value: number): MetricFamily => {
+    return { name: `process_${name}`, type: 'gauge', help, series: [{ value }] };
+  };
+  return [
+    {
+      name: 'process_cpu_seconds_total',
+      type: 'counter',
+      help: 'Processor time, of user and system.',
+      series: [{ value: (user + system) / 1e6 }],
+    },
+    gauge('resident_memory_bytes', 'Resident memory.', process.memoryUsage.rss()),
+    gauge('start_time_seconds', 'When the process began, since 1970.', startedAt),
+    gauge('open_fds', 'Open descriptors.', readdirSync('/proc/self/fd').length),
+    gauge('max_fds', 'Descriptors it may open.', descriptorLimit()),
+  ];
+}
+
+/** The soft limit, as proc_pid_limits(5) shows it. */
+function descriptorLimit(): number {
+  const match = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+  return match === null ? Number.POSITIVE_INFINITY : Number(match[1]);
 }

@@ -47,6 +47,19 @@ export class Counters<Name extends string> {
   }
 }
 
+/** The figures of each thread. */
+export function readCounters<Name extends string>(
+  layout: CounterLayout<Name>,
+  memory: SharedArrayBuffer,
+): Record<Name, number>[] {
+  const all = new Float64Array(memory);
+  const length = rowLength(layout);
+  return Array.from({ length: all.length / length }, (_, row) => {
+    const figures = layout.names.map((name, column) => [name, all[row * length + column] as number]);
+    return Object.fromEntries(figures) as Record<Name, number>;
+  });
+}
+
 /** All threads together. */
 export function sumCounters<Name extends string>(
   layout: CounterLayout<Name>,

@@ -9,11 +9,16 @@ import { type ByteCounters, Pump, type PumpResources } from './pump.ts';
 export type RelayEnd = 'done' | 'client-reset' | 'server-reset' | 'client-error' | 'server-error';
 
 export interface RelayOwner {
+  /** Bytes go on after so many milliseconds of silence in the middle of one direction, STALL_MS_MIN or more. */
+  onStall?(ms: number): void;
   /** The first side has ended its direction, and the other is to be told next. Called at most once. */
   onRelayHalfClosed(): void;
   /** Both connections are still open; the owner closes or resets them. Called once. */
   onRelayEnd(end: RelayEnd, errno: number): void;
 }
+
+/** Shorter silences are part of every transfer: TCP's shortest retransmission time-out is as long (RTO_MIN). */
+export const STALL_MS_MIN = 200;
 
 const ECONNRESET = 104;
 const EPIPE = 32;
@@ -120,7 +125,11 @@ export class Relay implements ConnectionHandler, Deferred {
   #moved(pump: Pump, isUp: boolean, bytes: number): void {
     const { now } = this.#loop;
     this.#counters.add(isUp ? 'bytesUp' : 'bytesDown', bytes);
-    if (this.#latest === pump && now - this.activeAt > this.stallMsMax) this.stallMsMax = now - this.activeAt;
+    if (this.#latest === pump) {
+      const silent = now - this.activeAt;
+      if (silent > this.stallMsMax) this.stallMsMax = silent;
+      if (silent >= STALL_MS_MIN) this.#owner.onStall?.(silent);
+    }
     this.#latest = pump;
     this.activeAt = now;
     if (isUp) {

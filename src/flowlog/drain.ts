@@ -3,6 +3,7 @@
 
 import type { Database } from './database.ts';
 import { type Batch, entriesOf } from './entry.ts';
+import type { SpoolPosition } from './segments.ts';
 import type { SpoolReader } from './spool-reader.ts';
 import { Store, type StoreOptions } from './store.ts';
 
@@ -14,7 +15,7 @@ export interface DrainOptions extends StoreOptions {
   readonly retryMsMax: number;
   /** The database would not be opened or would not store; undefined: now it does. */
   readonly onTrouble: (error: unknown | undefined) => void;
-  readonly onStored: (counts: DrainCounts, finishedSegments: readonly number[]) => void;
+  readonly onStored: (counts: DrainCounts, finishedSegments: readonly number[], position: SpoolPosition) => void;
 }
 
 /** Since the last report. */
@@ -110,7 +111,7 @@ export class Drain {
     const lost = this.#options.reader.takeLost();
     const finished = this.#options.reader.finish();
     const changed = result.stored + result.expired + result.rejected + lost + finished.length > 0;
-    if (changed) this.#options.onStored({ ...result, lost }, finished);
+    if (changed) this.#options.onStored({ ...result, lost }, finished, this.#options.reader.position);
   }
 
   async #retrying<T>(action: () => Promise<T>): Promise<T | undefined> {

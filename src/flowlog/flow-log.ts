@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { DirectoryLock } from './directory-lock.ts';
 import { EMPTY_BATCH, type EventEntry, type FlowEntry, type PathSampleEntry } from './entry.ts';
-import { listSegments } from './segments.ts';
-import { SpoolWriter } from './spool-writer.ts';
+import { listSegments, type SpoolPosition } from './segments.ts';
+import { SpoolWriter, type Waiting } from './spool-writer.ts';
 import { type DatabaseTarget, nameOf } from './target.ts';
 import type { Trouble, TroubleKind } from './trouble.ts';
 import type { FromWriter, ToWriter, WriterSetup } from './writer-messages.ts';
@@ -40,7 +40,13 @@ export type FlowLogNotice =
 export interface FlowLogStatus {
   readonly database: string;
   readonly trouble: Trouble | undefined;
+  /** Of the spool's files, those included that are stored in part. */
   readonly spoolBytes: number;
+  readonly spoolBytesMax: number;
+  /** In memory, for the disk. */
+  readonly queue: Waiting;
+  /** On disk, for the database. */
+  readonly waiting: Waiting;
   /** Entries since the start of this process. */
   readonly taken: number;
   readonly stored: number;
@@ -69,6 +75,8 @@ export class FlowLog {
   #trouble: Trouble | undefined;
   #lostUntold = 0;
   #lostTimer: NodeJS.Timeout | undefined;
+  /** As the writer thread last said. */
+  #position: SpoolPosition | undefined;
   #restartMs = RESTART_MS_MIN;
   #restartTimer: NodeJS.Timeout | undefined;
   #onClosed: (() => void) | undefined;
@@ -120,8 +128,16 @@ export class FlowLog {
   }
 
   status(): FlowLogStatus {
-    const { target } = this.#options;
-    return { database: nameOf(target), trouble: this.#trouble, spoolBytes: this.#spool.bytes, ...this.#counts };
+    const { target, spoolBytesMax } = this.#options;
+    return {
+      database: nameOf(target),
+      trouble: this.#trouble,
+      spoolBytes: this.#spool.bytes,
+      spoolBytesMax,
+      queue: this.#spool.queue,
+      waiting: this.#spool.waitingAfter(this.#position),
+      ...this.#counts,
+    };
   }
 
   /** Writes what it holds. Resolves once all is stored, or left in the spool for the next start. */
@@ -194,6 +210,7 @@ export class FlowLog {
 
   #onStored(message: Extract<FromWriter, { kind: 'stored' }>): void {
     this.#restartMs = RESTART_MS_MIN;
+    this.#position = message.position;
     this.#counts.stored += message.stored;
     this.#counts.expired += message.expired;
     this.#counts.rejected += message.rejected;
@@ -238,6 +255,7 @@ export class FlowLog {
 
   #onWriterEnded(reason: string): void {
     this.#worker = undefined;
+    this.#position = undefined;
     if (this.#closing !== undefined) {
       this.#onClosed?.();
       return;

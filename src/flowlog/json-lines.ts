@@ -20,6 +20,7 @@ export class JsonLinesSink {
   readonly #options: JsonLinesOptions;
   #target: Writable;
   #dropped = 0;
+  #taken = 0;
   #saidAt = 0;
 
   /** Resolves once the file is open. Rejects with Node's error, which names the path. */
@@ -38,11 +39,25 @@ export class JsonLinesSink {
     return this.#dropped;
   }
 
+  get isWell(): boolean {
+    return !this.#target.destroyed;
+  }
+
+  get waitingBytes(): number {
+    return this.#target.writableLength;
+  }
+
+  /** Records given to the target. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   write(records: readonly object[]): void {
     if (this.#target.destroyed || this.#target.writableLength > WAITING_BYTES_MAX) {
       this.#drop(records.length, 'the flow log cannot keep up');
       return;
     }
+    this.#taken += records.length;
     this.#target.write(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
 

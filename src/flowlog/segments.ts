@@ -10,6 +10,15 @@ const NAME = /^(\d{10})\.seg$/;
 export interface Segment {
   readonly number: number;
   readonly bytes: number;
+  /** As far as they can be read; 0 where they cannot. */
+  readonly entries: number;
+}
+
+/** Up to where the spool has been stored: all earlier segments, and so much of this one. */
+export interface SpoolPosition {
+  readonly segment: number;
+  readonly bytes: number;
+  readonly entries: number;
 }
 
 export function segmentPath(directory: string, number: number): string {
@@ -20,9 +29,14 @@ export function segmentPath(directory: string, number: number): string {
 export async function listSegments(directory: string): Promise<Segment[]> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const names = (await readdir(directory)).filter((name) => NAME.test(name)).sort();
-  return Promise.all(
-    names.map(async (name) => ({ number: Number.parseInt(name, 10), bytes: (await stat(join(directory, name))).size })),
-  );
+  const segments: Segment[] = [];
+  // One by one: there may be a thousand of them.
+  for (const name of names) {
+    const path = join(directory, name);
+    const { size } = await stat(path);
+    segments.push({ number: Number.parseInt(name, 10), bytes: size, entries: await countEntries(path).catch(() => 0) });
+  }
+  return segments;
 }
 
 /** How many entries a segment holds, by its frames' headers; stops where it is torn. */

@@ -3,7 +3,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Batch, type EventEntry, entriesOf, type FlowEntry, type PathSampleEntry } from './entry.ts';
 import { FRAME_PAYLOAD_BYTES_MAX, FrameError, parseFrame } from './frame.ts';
-import { segmentPath } from './segments.ts';
+import { type SpoolPosition, segmentPath } from './segments.ts';
 
 /** Grows for a frame that is larger, up to FRAME_PAYLOAD_BYTES_MAX. */
 const READ_BYTES = 512 * 1024;
@@ -23,6 +23,10 @@ export class SpoolReader {
   /** Up to where it was read. */
   #offset = 0;
   #held = Buffer.alloc(0);
+  /** Entries read of the current segment. */
+  #entries = 0;
+  /** The last segment that was read to its end; 0: none. */
+  #left = 0;
   /** Read to the end, but not yet stored. */
   #read: number[] = [];
   /** Found to be gone before that was said. Bounded like the segments. */
@@ -74,6 +78,12 @@ export class SpoolReader {
     return batch;
   }
 
+  /** Up to where it was read. */
+  get position(): SpoolPosition {
+    if (this.#current === undefined) return { segment: this.#left + 1, bytes: 0, entries: 0 };
+    return { segment: this.#current, bytes: this.#offset - this.#held.length, entries: this.#entries };
+  }
+
   /** All that was read is stored. Returns the segments that nobody needs any more. */
   finish(): number[] {
     const done = this.#read;
@@ -92,7 +102,10 @@ export class SpoolReader {
     for (;;) {
       if (this.#file === undefined && !(await this.#openFirst())) return undefined;
       const batch = await this.#readFrame();
-      if (batch !== undefined) return batch;
+      if (batch !== undefined) {
+        this.#entries += entriesOf(batch);
+        return batch;
+      }
       if (!this.#isFinished()) return undefined;
       await this.#leave();
     }
@@ -112,6 +125,7 @@ export class SpoolReader {
       }
       this.#current = segment;
       this.#offset = 0;
+      this.#entries = 0;
       this.#held = Buffer.alloc(0);
       return true;
     }
@@ -166,6 +180,7 @@ export class SpoolReader {
     await this.#file?.close();
     this.#file = undefined;
     this.#current = undefined;
+    this.#left = segment;
     this.#held = Buffer.alloc(0);
     this.#limits.delete(segment);
     this.#read.push(segment);

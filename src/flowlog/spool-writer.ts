@@ -4,10 +4,12 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { type Batch, EMPTY_BATCH, type EventEntry, type FlowEntry, type PathSampleEntry } from './entry.ts';
 import { encodeFrame, parseFrameHeader } from './frame.ts';
-import { countEntries, listSegments, type Segment, segmentPath } from './segments.ts';
+import { listSegments, type Segment, type SpoolPosition, segmentPath } from './segments.ts';
 
 /** How long entries gather before they become a frame. */
 const GATHER_MS = 50;
+/** No more than this gather, however fast they come. */
+const GATHER_ENTRIES_MAX = 4_096;
 /** Entries of one frame: a compromise between bytes lost to one torn frame and work for each. */
 const FRAME_ENTRIES_MAX = 256;
 /** What a kill of the machine may cost. */
@@ -35,6 +37,13 @@ export interface SpoolWriterOptions {
   readonly onTrouble: (error: Error | undefined) => void;
 }
 
+/** What has not gone on yet. */
+export interface Waiting {
+  readonly entries: number;
+  /** As frames: entries that only gather have none yet. */
+  readonly bytes: number;
+}
+
 interface Gathered {
   readonly flows: FlowEntry[];
   readonly samples: PathSampleEntry[];
@@ -51,8 +60,8 @@ export class SpoolWriter {
   /** Bounded by WAITING_BYTES_MAX. */
   #frames: Buffer[] = [];
   #waitingBytes = 0;
-  /** Bytes and entries by number; entries are unknown for those left behind. Bounded by bytesMax. */
-  readonly #segments = new Map<number, { bytes: number; entries: number | undefined }>();
+  /** Bytes and entries by number. Bounded by bytesMax. */
+  readonly #segments = new Map<number, { bytes: number; entries: number }>();
   #totalBytes = 0;
   #active: { readonly number: number; readonly file: FileHandle } | undefined;
   #nextNumber: number;
@@ -74,8 +83,8 @@ export class SpoolWriter {
     this.#options = options;
     this.#segmentBytesMax = Math.min(SEGMENT_BYTES_MAX, Math.ceil(options.bytesMax / 8));
     this.leftBehind = leftBehind;
-    for (const { number, bytes } of leftBehind) {
-      this.#segments.set(number, { bytes, entries: undefined });
+    for (const { number, bytes, entries } of leftBehind) {
+      this.#segments.set(number, { bytes, entries });
       this.#totalBytes += bytes;
     }
     this.#nextNumber = (leftBehind.at(-1)?.number ?? 0) + 1;
@@ -92,12 +101,35 @@ export class SpoolWriter {
     return this.#active?.number ?? this.#nextNumber;
   }
 
+  /** Waiting for the disk, in memory. */
+  get queue(): Waiting {
+    const { flows, samples, events } = this.#gathered;
+    const gathered = flows.length + samples.length + events.length;
+    const entries = this.#frames.reduce((sum, frame) => sum + entriesIn(frame), gathered);
+    return { entries, bytes: this.#waitingBytes };
+  }
+
+  /** Waiting for the database, on disk, when it has stored all up to here; undefined: nothing of it. */
+  waitingAfter(stored: SpoolPosition | undefined): Waiting {
+    let entries = 0;
+    let bytes = 0;
+    for (const [number, segment] of this.#segments) {
+      if (number < (stored?.segment ?? 0)) continue;
+      const isPartly = number === stored?.segment;
+      entries += Math.max(0, segment.entries - (isPartly ? stored.entries : 0));
+      bytes += Math.max(0, segment.bytes - (isPartly ? stored.bytes : 0));
+    }
+    return { entries, bytes };
+  }
+
   append({ flows, samples, events }: Batch): void {
     if (this.#closed) return;
     for (const flow of flows) this.#gathered.flows.push(flow);
     for (const sample of samples) this.#gathered.samples.push(sample);
     for (const event of events) this.#gathered.events.push(event);
-    this.#gatherTimer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    const count = this.#gathered.flows.length + this.#gathered.samples.length + this.#gathered.events.length;
+    if (count >= GATHER_ENTRIES_MAX) this.#flush();
+    else this.#gatherTimer ??= setTimeout(() => this.#flush(), GATHER_MS);
   }
 
   /** All entries of this segment are in the database. */
@@ -269,13 +301,9 @@ export class SpoolWriter {
   async #keepBound(): Promise<void> {
     for (const [number, { bytes, entries }] of this.#segments) {
       if (this.#totalBytes <= this.#options.bytesMax || number === this.#active?.number) return;
-      const path = segmentPath(this.#options.directory, number);
-      const count = entries ?? (await countEntries(path).catch(() => 0));
-      // It may have been stored and removed while it was counted.
-      if (!this.#segments.has(number)) continue;
       this.#forget(number, bytes);
-      this.#options.onDropped(number, count);
-      await unlink(path).catch(() => {});
+      this.#options.onDropped(number, entries);
+      await unlink(segmentPath(this.#options.directory, number)).catch(() => {});
     }
   }
 

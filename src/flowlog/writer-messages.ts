@@ -1,6 +1,6 @@
 // What the main thread and the writer thread tell each other.
 
-import type { Segment } from './segments.ts';
+import type { Segment, SpoolPosition } from './segments.ts';
 import type { DatabaseTarget } from './target.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -36,6 +36,7 @@ export type FromWriter =
       readonly lost: number;
       /** Segments that are in the database from end to end. */
       readonly finished: readonly number[];
+      readonly position: SpoolPosition;
     }
   | { readonly kind: 'trouble'; readonly trouble: Trouble | undefined }
   | { readonly kind: 'damaged'; readonly segment: number; readonly bytes: number }

@@ -41,7 +41,7 @@ const drain = new Drain({
     const trouble = error === undefined ? undefined : troubleOf(error, nameOf(target), secretsOf(target));
     post({ kind: 'trouble', trouble });
   },
-  onStored: (counts, finished) => post({ kind: 'stored', ...counts, finished }),
+  onStored: (counts, finished, position) => post({ kind: 'stored', ...counts, finished, position }),
 });
 
 port.on('message', (message: ToWriter) => {
@@ -69,6 +69,7 @@ post({
   reason: undefined,
   lost: 0,
   finished: isStored ? held : [],
+  position: reader.position,
 });
 post({ kind: 'closed' });
 port.close();

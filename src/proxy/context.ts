@@ -8,8 +8,10 @@ import type { Tunable } from './congestion-watch.ts';
 import type { ProxyCounters } from './counter-layout.ts';
 import type { FlowEnd, FlowRecord } from './flow-record.ts';
 import type { FlowStatus } from './flow-status.ts';
+import type { Histograms } from './histograms.ts';
 import type { MainThread } from './main-thread.ts';
 import type { FromThread } from './messages.ts';
+import type { PathSources } from './path-sources.ts';
 import type { PlainPeers } from './plain-peers.ts';
 import type { Routes } from './routes.ts';
 import type { SourceLimits } from './source-limits.ts';
@@ -29,9 +31,11 @@ export interface Context {
   readonly loop: EventLoop;
   readonly resources: PumpResources;
   readonly counters: ProxyCounters;
+  readonly histograms: Histograms;
   readonly sources: SourceLimits;
   readonly main: MainThread;
   readonly plainPeers: PlainPeers;
+  readonly paths: PathSources;
   readonly congestion: CongestionMemory;
   readonly mptcpAvailable: boolean;
   /** Milliseconds since 1970 at the loop's zero. */

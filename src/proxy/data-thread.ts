@@ -18,12 +18,14 @@ import type { Endpoint } from '../wire/destination.ts';
 import { CongestionMemory } from './congestion-memory.ts';
 import { CongestionWatch } from './congestion-watch.ts';
 import type { Context, LiveFlow } from './context.ts';
-import { COUNTER_LAYOUT } from './counter-layout.ts';
+import { COUNTER_LAYOUT, fallbackCounter } from './counter-layout.ts';
 import { Flow } from './flow.ts';
 import type { FlowRecord } from './flow-record.ts';
+import { Histograms } from './histograms.ts';
 import { createInboundHandshake } from './inbound-handshake.ts';
 import { MainThread } from './main-thread.ts';
 import type { DialRequest, FromThread, ListenerHandle, ThreadSetup, ToThread } from './messages.ts';
+import { PathSources } from './path-sources.ts';
 import { PlainPeers } from './plain-peers.ts';
 import { Routes } from './routes.ts';
 import { SourceLimits } from './source-limits.ts';
@@ -42,6 +44,7 @@ const PIPES_IDLE_MOST = 16;
 
 class DataThread implements Timed {
   readonly #post: (message: FromThread) => void;
+  readonly #observed: boolean;
   readonly #context: Context;
   readonly #acceptors = new Map<string, Acceptor>();
   readonly #sampler = new Timer(this);
@@ -60,6 +63,7 @@ class DataThread implements Timed {
 
   constructor(setup: ThreadSetup, post: (message: FromThread) => void, read: (use: (m: ToThread) => void) => boolean) {
     this.#post = post;
+    this.#observed = setup.observed;
     const loop = new EventLoop(() => {
       if (read((message) => this.#onMessage(message))) loop.wake();
     });
@@ -68,10 +72,12 @@ class DataThread implements Timed {
     this.#context = {
       loop,
       counters,
+      histograms: new Histograms(setup.histograms, setup.thread),
       resources: new PumpResources(new PipePool(PIPES_MOST, PIPES_IDLE_MOST), counters),
       sources: new SourceLimits(setup.sources),
       main: new MainThread(post),
       plainPeers: new PlainPeers(),
+      paths: new PathSources(),
       congestion: new CongestionMemory(),
       mptcpAvailable: setup.mptcpAvailable,
       epoch: Date.now() - performance.now(),
@@ -98,11 +104,12 @@ class DataThread implements Timed {
 
   /** Samples live MPTCP flows: the kernel forgets a subflow's figures when it closes. */
   onTimer(now: number): void {
-    const { loop, flows, counters, resources } = this.#context;
+    const { loop, flows, counters, histograms, resources } = this.#context;
     loop.arm(this.#sampler, now + SAMPLE_MS);
     refreshSystemCongestion();
     counters.set('pipes', resources.pipes.open);
     counters.set('lagMsMax', loop.lagMsMax);
+    histograms.observe('lag', loop.lagMsMax / 1000);
     counters.set('heartbeat', Date.now());
     loop.lagMsMax = 0;
     let left = SAMPLES_MOST;
@@ -120,6 +127,9 @@ class DataThread implements Timed {
     switch (message.kind) {
       case 'configure':
         return this.#configure(message);
+      case 'paths':
+        this.#context.paths.paths = message.paths;
+        return;
       case 'own-addresses':
         this.#context.routes.ownAddresses = new Set(message.addresses);
         return;
@@ -148,7 +158,7 @@ class DataThread implements Timed {
     context.config = config;
     context.inbounds = new Map(config.inbounds.map((inbound) => [inbound.name, inbound]));
     context.routes = new Routes(config, context.routes.ownAddresses);
-    context.recording = config.log.kind !== 'off';
+    context.recording = this.#observed || config.log.kind !== 'off';
     for (const key of message.closing) {
       this.#acceptors.get(key)?.close();
       this.#acceptors.delete(key);
@@ -181,6 +191,8 @@ class DataThread implements Timed {
     const { connections, connectionsPerSource } = config.limits;
     if (!sources.enter(client.address, connections, connectionsPerSource)) return this.#refuse(fd);
     const mptcp = this.#howItCame(listener, fd, inbound);
+    const fallback = fallbackCounter('client', mptcp);
+    if (fallback !== undefined) counters.add(fallback);
     const handshake = createInboundHandshake(inbound);
     const flow = new Flow(context, fd, {
       inbound,

@@ -16,6 +16,7 @@ import { type Destination, type Endpoint, formatHostPort } from '../wire/destina
 import { canonicalIp } from '../wire/ip.ts';
 import { failureOf } from './connect-failures.ts';
 import type { Context } from './context.ts';
+import { fallbackCounter } from './counter-layout.ts';
 import type { NameWaiter } from './main-thread.ts';
 import type { Route, RouteSearch } from './routes.ts';
 
@@ -116,6 +117,8 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     this.#connection = connection;
     this.#reached = { address, port };
     this.#mptcp = this.#stateOf(connection);
+    const fallback = fallbackCounter('server', this.#mptcp);
+    if (fallback !== undefined) this.#context.counters.add(fallback);
     connection.handler = this;
     this.#nextHop(NOTHING);
     // A proxy that turns everybody away speaks, or hangs up, at once; what came with the connection raises no new edge.
@@ -169,22 +172,25 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
   }
 
   #createRace(addresses: readonly string[], complete: boolean): Race {
-    const { loop, mptcpAvailable, plainPeers } = this.#context;
+    const { loop, mptcpAvailable, plainPeers, paths } = this.#context;
     const first = this.#first;
     const { port } = this.#target;
     const isPlain = (address: string) => isLoopback(address) || plainPeers.has(`${address} ${port}`, loop.now);
     const skip = first.transport === 'auto' && addresses.some(isPlain);
-    const hasChoice = first.socket.sourceAddress.length > 1;
     this.#asksMptcp = first.transport !== 'tcp' && mptcpAvailable && !skip;
+    const { sourceAddress, interface: device, mark } = first.socket;
+    const isFree = sourceAddress.length === 0 && device === undefined && mark === undefined;
+    const others = isFree ? paths.forConnection(this.#asksMptcp) : undefined;
+    const hasChoice = sourceAddress.length > 1 || others !== undefined;
     const options = {
       mptcp: this.#asksMptcp,
-      sourceAddress: first.socket.sourceAddress,
+      sourceAddress,
       socket: { ...first.socket, congestion: initialCongestion(first.socket.congestion) },
       // A proxy's handshake begins with our bytes, so there is something to put into the SYN; but it makes every
       // attempt look connected, so it is for a single address only, from a single source.
       fastOpen: first.socket.fastOpen && this.#hops.length > 0 && complete && addresses.length === 1 && !hasChoice,
     };
-    return new Race(loop, port, options, this);
+    return new Race(loop, port, options, this, others);
   }
 
   #stateOf(connection: Connection): MptcpState {

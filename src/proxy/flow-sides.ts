@@ -115,6 +115,11 @@ export class FlowSides {
     return this.#server?.remote;
   }
 
+  /** Began as MPTCP, and was found to be plain TCP later. */
+  get fellBack(): { readonly client: boolean; readonly server: boolean } {
+    return { client: this.#client.mptcp === 'fell-back', server: this.#server?.mptcp === 'fell-back' };
+  }
+
   /** One of them has subflows that may come and go. */
   get isMptcp(): boolean {
     return this.#client.mptcp === 'mptcp' || this.#server?.mptcp === 'mptcp';

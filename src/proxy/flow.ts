@@ -120,11 +120,12 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   }
 
   onDialed(dialed: Dialed): void {
-    const { loop, counters, resources } = this.#context;
+    const { loop, counters, histograms, resources } = this.#context;
     this.#outbound = this.#dial?.outbound;
     this.#dial = undefined;
     this.#server = dialed.connection;
     this.#connectedAt = loop.now;
+    histograms.observe('connect', (loop.now - this.#requestedAt) / 1000);
     this.sides.setServer(dialed.connection, dialed.reached, dialed.mptcp, dialed.socket.userTimeout);
     this.sides.keepCongestion(this.#context.congestion, this.#origin.inbound.socket, dialed.socket, loop.now);
     this.#settle = { at: loop.now + SETTLE_MS, socket: dialed.socket };
@@ -169,6 +170,10 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   /** What MPTCP sockets can tell of their subflows is gone once both ends are through. */
   onRelayHalfClosed(): void {
     if (this.#context.recording) this.sides.sample(this.#context.loop.now, false);
+  }
+
+  onStall(ms: number): void {
+    this.#context.histograms.observe('stall', ms / 1000);
   }
 
   onRelayEnd(end: RelayEnd, errno: number): void {
@@ -269,11 +274,12 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   }
 
   #connect(destination: Destination): void {
-    const { loop, routes, config } = this.#context;
+    const { loop, routes, config, histograms } = this.#context;
     const { inbound, client } = this.#origin;
     this.#phase = 'connecting';
     this.#asked = destination;
     this.#requestedAt = loop.now;
+    if (this.#origin.handshake !== undefined) histograms.observe('handshake', (loop.now - this.#acceptedAt) / 1000);
     const search = routes.find({ inbound, source: client.address, user: this.user, destination });
     loop.arm(this.#timer, loop.now + config.timeouts.connect);
     this.#dial = new Dial(this.#context, search, destination, this);
@@ -349,11 +355,15 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   }
 
   #leave(): void {
-    const { loop, counters, flows } = this.#context;
+    const { loop, counters, histograms, flows } = this.#context;
     if (!flows.delete(this)) return;
     loop.disarm(this.#timer);
     counters.add('active', -1);
     counters.add(`end:${this.#end}`);
+    if (this.#relay !== undefined) histograms.observe('duration', (loop.now - this.#acceptedAt) / 1000);
+    const { client, server } = this.sides.fellBack;
+    if (client) counters.add('client:fell-back');
+    if (server) counters.add('server:fell-back');
     if (this.#context.recording) this.#context.record(this.#record());
     this.#origin.onClosed(this.#end === 'handed-over');
   }

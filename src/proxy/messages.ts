@@ -2,6 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import type { ConnectFailure } from '../handshake/inbound.ts';
+import type { PathState } from '../routing/path-choice.ts';
 import type { MptcpState } from '../socket/mptcp.ts';
 import type { Destination, Endpoint } from '../wire/destination.ts';
 import type { FlowRecord } from './flow-record.ts';
@@ -22,8 +23,11 @@ export interface ThreadSetup {
   /** Prefix of flow ids; differs between runs and machines. */
   readonly run: string;
   readonly counters: SharedArrayBuffer;
+  readonly histograms: SharedArrayBuffer;
   readonly sources: SharedArrayBuffer;
   readonly mptcpAvailable: boolean;
+  /** Records are wanted even with `log: off`. */
+  readonly observed: boolean;
   readonly config: Config;
 }
 
@@ -36,6 +40,7 @@ export type ToThread =
       /** Keys of listeners to close. */
       readonly closing: readonly string[];
     }
+  | { readonly kind: 'paths'; readonly paths: readonly PathState[] }
   | { readonly kind: 'own-addresses'; readonly addresses: readonly string[] }
   | {
       readonly kind: 'resolved';

@@ -5,14 +5,16 @@ import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { allocateCounters, sumCounters } from '../dataplane/counters.ts';
+import { allocateCounters, readCounters, sumCounters } from '../dataplane/counters.ts';
 import { ResolveError } from '../dataplane/resolve-error.ts';
 import { createResolver, type Resolver } from '../dataplane/resolver.ts';
 import type { ConnectFailure } from '../handshake/inbound.ts';
+import type { PathState } from '../routing/path-choice.ts';
 import { probeMptcp } from '../socket/mptcp.ts';
 import { COUNTER_LAYOUT, type CounterName } from './counter-layout.ts';
 import type { FlowSink } from './flow-record.ts';
 import type { FlowStatus } from './flow-status.ts';
+import { allocateHistograms, type HistogramReadings, readHistograms } from './histograms.ts';
 import { HttpGate } from './http-gate.ts';
 import { type BoundInbound, Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
@@ -24,6 +26,8 @@ import { Threads } from './threads.ts';
 export interface ServiceOptions {
   readonly log: Log;
   readonly sink: FlowSink;
+  /** The sink wants records even with `log: off`. */
+  readonly observed?: boolean;
   /** Called when a thread died: the process cannot go on. */
   readonly onCrash: (error: Error) => void;
 }
@@ -40,6 +44,7 @@ const LIST_MS = 5_000;
 export class ProxyService {
   readonly #options: ServiceOptions;
   readonly #counters: SharedArrayBuffer;
+  readonly #histograms: SharedArrayBuffer;
   readonly #listeners: Listeners;
   readonly #resolver: Resolver;
   readonly #gate: HttpGate;
@@ -60,6 +65,7 @@ export class ProxyService {
     this.#config = config;
     this.#options = options;
     this.#counters = allocateCounters(COUNTER_LAYOUT, config.workers);
+    this.#histograms = allocateHistograms(config.workers);
     this.#listeners = new Listeners(config.workers);
     this.#resolver = createResolver({ now: () => performance.now(), timeoutMs: config.timeouts.resolve });
     this.#sources = new SourceLimits(sources);
@@ -82,7 +88,16 @@ export class ProxyService {
     const change = service.#listeners.change(config);
     const run = randomBytes(6).toString('hex');
     const setups: ThreadSetup[] = change.opened.map((_, thread) => {
-      return { thread, run, counters: service.#counters, sources, mptcpAvailable: mptcp.available, config };
+      return {
+        thread,
+        run,
+        counters: service.#counters,
+        histograms: service.#histograms,
+        sources,
+        mptcpAvailable: mptcp.available,
+        observed: options.observed === true,
+        config,
+      };
     });
     service.#threads = await Threads.start(setups, {
       onMessage: (thread, message) => service.#onMessage(thread, message),
@@ -105,6 +120,16 @@ export class ProxyService {
     return sumCounters(COUNTER_LAYOUT, this.#counters);
   }
 
+  /** By data-plane thread. */
+  threadCounters(): Record<CounterName, number>[] {
+    return readCounters(COUNTER_LAYOUT, this.#counters);
+  }
+
+  /** By data-plane thread. */
+  histograms(): HistogramReadings[] {
+    return readHistograms(this.#histograms);
+  }
+
   /**
    * Takes a new configuration without touching a live connection. Throws, and changes nothing, when a listener cannot
    * be opened; returns what cannot change while running, in words.
@@ -119,6 +144,11 @@ export class ProxyService {
     this.#apply(next, this.#listeners.change(next));
     this.#gate.onReload();
     return fixed;
+  }
+
+  /** The managed paths, whenever there is news of them; none when they are not managed any more. */
+  setPaths(paths: readonly PathState[]): void {
+    this.#threads.broadcast({ kind: 'paths', paths });
   }
 
   /** Live flows of all threads, at most `most`. */

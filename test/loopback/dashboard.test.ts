@@ -32,7 +32,7 @@ describe('the dashboard', () => {
     }
     assert.equal(await statusOf(dashboard.url, { path: '//nothing' }), 404);
     const metrics = await (await ask(dashboard.url, '/metrics')).text();
-    assert.match(metrics, /^anabranch_bytes_total\{direction="down"\} 2000000$/m);
+    assert.match(metrics, /^anabranch_flow_bytes_total\{direction="down"\} 2000000$/m);
     assert.match(metrics, /^anabranch_flow_ends_total\{reason="done"\} 5$/m);
     assert.match(metrics, /^anabranch_path_bytes_total\{path="wlan0",direction="in"\} 0$/m);
     assert.equal(((await (await ask(dashboard.url, '/health')).json()) as unknown[]).length, 2);
