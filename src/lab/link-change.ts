@@ -2,30 +2,9 @@
 
 import { z } from 'zod';
 import { type DirectionSettings, type Loss, NO_LOSS, type QueueLimit } from './link-settings.ts';
-import {
-  parseRate,
-  parseShare,
-  parseSize,
-  parseTime,
-  RATE_HINT,
-  SHARE_HINT,
-  SIZE_HINT,
-  TIME_HINT,
-} from './quantities.ts';
-import { section } from './topology-fault.ts';
+import { parseShare, parseSize, parseTime, RATE_HINT, SHARE_HINT, SIZE_HINT, TIME_HINT } from './quantities.ts';
+import { quantity, rate, section, time } from './schema-parts.ts';
 
-/** A value people write as text with a unit or as a plain number. */
-function quantity(parse: (value: string | number) => number | undefined, hint: string) {
-  return z.union([z.string(), z.number()], { error: hint }).transform((value, context) => {
-    const parsed = parse(value);
-    if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: hint });
-    return z.NEVER;
-  });
-}
-
-export const rate = quantity(parseRate, RATE_HINT);
-export const time = quantity(parseTime, TIME_HINT);
 const share = quantity(parseShare, SHARE_HINT);
 
 const QUEUE_HINT = `${SIZE_HINT}, or ${TIME_HINT.split(',')[0]} at the link's rate`;

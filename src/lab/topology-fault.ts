@@ -1,7 +1,7 @@
 // What is wrong with what people write of a lab: findings, as the configuration has them, from a schema's issues. By
 // convention the message of an issue is its hint, what would be right.
 
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type Finding, formatPath, printable } from '../config/fault.ts';
 import { findingsOf } from '../config/issues.ts';
 import { nearest } from '../config/nearest.ts';
@@ -10,14 +10,6 @@ type Issue = z.core.$ZodIssue;
 
 /** `path` leads to the value, as in `['links', 'wifi', 'rate']`. */
 export type TopologyFault = Finding;
-
-/** A map of known keys; for an unknown one the message is the list of those, from which the nearest is suggested. */
-export function section<T extends z.ZodRawShape>(shape: T, description: string) {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : `keys and values of ${description}`,
-  });
-}
 
 /** `raw` is what was parsed. */
 export function faultsOf(issues: readonly Issue[], raw: unknown): TopologyFault[] {

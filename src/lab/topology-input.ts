@@ -5,11 +5,12 @@ import { z } from 'zod';
 import { printable } from '../config/fault.ts';
 import { type AssignedAddresses, assignAddresses, parseInterfaceAddress } from './addressing.ts';
 import { LabError, LabErrorCode } from './lab-error.ts';
-import { applyChange, linkChange, linkChangeShape, time } from './link-change.ts';
+import { applyChange, linkChange, linkChangeShape } from './link-change.ts';
 import { PERFECT } from './link-settings.ts';
+import { section, time, whole } from './schema-parts.ts';
 import { CUTS, DIRECTIONS, type TimelineAction, type TimelineEntry } from './timeline.ts';
 import { ENDPOINT_FLAGS, type HostSpec, type LinkSpec, type MptcpSpec, type Topology } from './topology.ts';
-import { faultsOf, formatTopologyFault, section, type TopologyFault } from './topology-fault.ts';
+import { faultsOf, formatTopologyFault, type TopologyFault } from './topology-fault.ts';
 import { namesHint } from './unknown-name.ts';
 
 const HOSTS_MAX = 64;
@@ -31,10 +32,6 @@ const FLAGS_HINT = `one of ${ENDPOINT_FLAGS.join(', ')}, or a list of them`;
 const flag = z.enum(ENDPOINT_FLAGS, { error: FLAGS_HINT });
 const flags = z.union([flag.transform((one) => [one]), z.array(flag, { error: FLAGS_HINT })], { error: FLAGS_HINT });
 
-function whole(min: number, max: number) {
-  const error = `a whole number from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error });
-}
 const pathManagerLimit = whole(0, 8);
 
 const ENDPOINTS_HINT = 'auto, none, or flags by the name of a link: { wifi: subflow }';

@@ -8,11 +8,12 @@ import { programPath } from '../commands.ts';
 import type { HostProcess } from '../host.ts';
 import { createLab, type Lab } from '../lab.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
+import type { RecordedFlow } from '../measures/flow-records.ts';
+import { type HostWindow, openWindow } from '../measures/host-window.ts';
+import { parseNetDev } from '../measures/network-counters.ts';
 import type { DemoEvent, DemoResult, DemoSample, TransferResult } from './demo-result.ts';
 import { type DemoSettings, demoTopology, hostOf, linkOf, TRANSFERS, type TransferName } from './demo-settings.ts';
 import { Download } from './download.ts';
-import type { FlowSummary } from './flow-summary.ts';
-import { receivedBytes } from './interface-counters.ts';
 import { payloadSha256 } from './payload.ts';
 import { startProxy, stopProxy, untilSaid } from './proxies.ts';
 
@@ -72,8 +73,8 @@ class Play {
   /** One for each thing that can happen, so bounded. */
   readonly #events: DemoEvent[] = [];
   #downloads!: Record<TransferName, Download>;
-  /** A process in each client host, through which its interfaces are read. */
-  readonly #watched = new Map<TransferName, number>();
+  /** Through which the interfaces of the client hosts are read. */
+  readonly #windows = new Map<TransferName, HostWindow>();
   /** What the interfaces had counted before. */
   readonly #before = new Map<TransferName, readonly [number, number]>();
   #last: DemoSample | undefined;
@@ -137,13 +138,8 @@ class Play {
     await untilSaid(server, 'stdout', 'listening', `the web server on ${host.name}`);
   }
 
-  /** Any process would do; `cat` ends with its input, that is, with this program. Once it answers, it is in the host. */
   async #watch(transfer: TransferName): Promise<void> {
-    const host = this.#lab.host(hostOf(transfer, 'client'));
-    const cat = host.spawn([programPath('cat')]);
-    cat.child.stdin.write('ready\n');
-    await untilSaid(cat, 'stdout', 'ready', `cat on ${host.name}`);
-    this.#watched.set(transfer, cat.pid);
+    this.#windows.set(transfer, await openWindow(this.#lab.host(hostOf(transfer, 'client'))));
   }
 
   async #curlVersion(): Promise<string> {
@@ -219,12 +215,13 @@ class Play {
   }
 
   #counted(transfer: TransferName): readonly [number, number] {
-    const counters = receivedBytes(this.#watched.get(transfer)!);
-    return [counters.get(linkOf(transfer, 0)) ?? 0, counters.get(linkOf(transfer, 1)) ?? 0];
+    const counters = parseNetDev(this.#windows.get(transfer)!.read('dev'));
+    const received = (path: 0 | 1): number => counters.get(linkOf(transfer, path))?.receivedBytes ?? 0;
+    return [received(0), received(1)];
   }
 
   /** The flow as the gateway's record has it, with the path of each subflow: told by the client's address. */
-  #flowOf({ end, longestStallMs, clientSide, serverSide }: FlowSummary): DemoResult['flow'] {
+  #flowOf({ end, longestStallMs, clientSide, serverSide }: RecordedFlow): DemoResult['flow'] {
     const client = this.#lab.host(hostOf('mptcp', 'client'));
     const pathOf = new Map(([0, 1] as const).map((path) => [client.address(linkOf('mptcp', path)), path + 1]));
     return {

@@ -2,7 +2,7 @@
 
 import type { Host, HostProcess } from '../host.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
-import { type FlowSummary, parseFlowRecord } from './flow-summary.ts';
+import { parseFlowRecords, type RecordedFlow } from '../measures/flow-records.ts';
 import { printable } from './printable.ts';
 
 const START_MS_MAX = 20_000;
@@ -51,11 +51,11 @@ export async function startProxy(
 }
 
 /** Stops a proxy in order; resolves to what its records say of the flow that carried the most. */
-export async function stopProxy(proxy: HostProcess): Promise<FlowSummary | undefined> {
+export async function stopProxy(proxy: HostProcess): Promise<RecordedFlow | undefined> {
   proxy.kill('SIGTERM');
   const timer = setTimeout(() => proxy.kill('SIGKILL'), STOP_MS_MAX);
   const { stdout } = await proxy.exited;
   clearTimeout(timer);
-  const flows = stdout.split('\n').flatMap((line) => parseFlowRecord(line) ?? []);
+  const { flows } = parseFlowRecords(stdout);
   return flows.toSorted((a, b) => b.bytesDown - a.bytesDown)[0];
 }

@@ -3,9 +3,9 @@
 
 import { z } from 'zod';
 import { linkChange } from '../link-change.ts';
+import { section, time } from '../schema-parts.ts';
 import type { TimelineEntry } from '../timeline.ts';
-import { section, text } from './experiment-schema.ts';
-import { time } from './workload-schema.ts';
+import { text } from './experiment-schema.ts';
 
 const STEPS_MAX = 10_000;
 const list = z.array(z.unknown(), { error: 'a list of values, one for each step' }).max(STEPS_MAX, {

@@ -3,18 +3,11 @@
 // parameters are filled in.
 
 import { z } from 'zod';
+import { section, whole } from '../schema-parts.ts';
 
 export const REPETITIONS_MAX = 1_000;
 const LABELS_MAX = 100;
 const PROCESSES_MAX = 64;
-
-/** A map of known keys; for an unknown one the message is the list of those, from which the nearest is suggested. */
-export function section<T extends z.ZodRawShape>(shape: T, description: string) {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : `keys and values of ${description}`,
-  });
-}
 
 export function text(hint: string) {
   return z.string({ error: hint }).min(1, { error: hint });
@@ -23,10 +16,7 @@ export function text(hint: string) {
 const NAME_HINT = '1 to 32 letters, digits and hyphens, a letter first';
 export const name = z.string({ error: NAME_HINT }).regex(/^[a-zA-Z][a-zA-Z0-9-]{0,31}$/, { error: NAME_HINT });
 const anyMap = (hint: string) => z.record(z.string(), z.unknown(), { error: hint });
-const count = (max: number) => {
-  const error = `a whole number from 1 to ${max}`;
-  return z.int({ error }).min(1, { error }).max(max, { error });
-};
+const count = (max: number) => whole(1, max);
 
 const PARAMETER_HINT = 'a list of plain values, or a map from labels to values';
 const plain = z.union([z.string(), z.number(), z.boolean()], { error: 'text, a number, true or false' });

@@ -1,8 +1,8 @@
 // What a column of the table shows: a figure taken from a run. How each is taken is in figures.ts.
 
 import { z } from 'zod';
-import { section, text } from './experiment-schema.ts';
-import { time } from './workload-schema.ts';
+import { section, time } from '../schema-parts.ts';
+import { text } from './experiment-schema.ts';
 
 const of = text('the name of a workload');
 const window = { from: time.default(0), to: time.optional() };

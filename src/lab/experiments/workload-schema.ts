@@ -1,27 +1,11 @@
 // Workloads as an experiment file writes them, with units, and their way to the lab's own form.
 
 import { z } from 'zod';
-import { parseRate, parseSize, parseTime, RATE_HINT, SIZE_HINT, TIME_HINT } from '../quantities.ts';
+import { rate, section, size, time, whole } from '../schema-parts.ts';
 import type { Workload } from '../workloads/workload.ts';
-import { section, text } from './experiment-schema.ts';
+import { text } from './experiment-schema.ts';
 
-function quantity(parse: (value: string | number) => number | undefined, hint: string) {
-  return z.union([z.string(), z.number()], { error: hint }).transform((value, context): number => {
-    const parsed = parse(value);
-    if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: hint });
-    return z.NEVER;
-  });
-}
-
-export const time = quantity(parseTime, TIME_HINT);
-const rate = quantity(parseRate, RATE_HINT);
-const size = quantity(parseSize, SIZE_HINT);
 const seconds = time.transform((ms) => ms / 1_000);
-const whole = (min: number, max: number) => {
-  const error = `a whole number from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error });
-};
 
 const TO_HINT = 'the name of a host, or { host, port, address }';
 const to = z.union(

@@ -1,13 +1,10 @@
 // Measures a lab while something runs in it: bytes over each interface, counters of each host's kernel, what processes
-// use. Reading costs about 50 µs for each host and interval: a process that sleeps in each namespace lets its /proc be
-// read from here.
+// use.
 
-import { readFileSync, statSync } from 'node:fs';
 import { type ByteSeries, binCounter, type CounterReading } from '../../analysis/byte-series.ts';
-import type { Host, HostProcess } from '../host.ts';
 import type { Lab } from '../lab.ts';
-import { LabError, LabErrorCode } from '../lab-error.ts';
 import { monotonicMs } from './clock.ts';
+import { type HostWindow, openWindow } from './host-window.ts';
 import { mibGrowth, parseMib, parseNetDev, type Retransmissions, retransmissions } from './network-counters.ts';
 import { readProcess } from './process-use.ts';
 
@@ -69,7 +66,6 @@ export interface Sampler {
 }
 
 const INTERVAL_MS = 50;
-const START_MS_MAX = 10_000;
 /** Two hours at 50 ms; after that nothing more is kept. */
 const READINGS_MAX = 144_000;
 const PROCESSES_MAX = 256;
@@ -84,51 +80,6 @@ export async function startSampler(lab: Lab, options: SamplerOptions = {}): Prom
     throw failed.reason;
   }
   return new RunningSampler(windows, options);
-}
-
-/** A way to look into the network namespace of a host. */
-interface HostWindow {
-  readonly host: Host;
-  /** A file of /proc/net, as seen from inside. */
-  read(file: string): string;
-  close(): Promise<void>;
-}
-
-async function openWindow(host: Host): Promise<HostWindow> {
-  // Ends with its input, and so never outlives this program.
-  const sleeper = host.spawn(['cat']);
-  await entered(host, sleeper);
-  return {
-    host,
-    read: (file) => readFileSync(`/proc/${sleeper.pid}/net/${file}`, 'latin1'),
-    async close() {
-      sleeper.child.stdin.end();
-      sleeper.kill('SIGKILL');
-      await sleeper.exited.catch(() => undefined);
-    },
-  };
-}
-
-/** What comes back through `cat` says that the process is where it should be. */
-function entered(host: Host, { child, exited, pid, kill }: HostProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (why: string): void => {
-      clearTimeout(timer);
-      kill('SIGKILL');
-      reject(new LabError(LabErrorCode.setup, `cannot measure ${host.name}: ${why}`));
-    };
-    const timer = setTimeout(() => fail(`cat did not answer within ${START_MS_MAX} ms`), START_MS_MAX);
-    exited.then(
-      ({ stderr }) => fail(stderr.trim() || 'cat ended'),
-      (error: Error) => fail(error.message),
-    );
-    child.stdout.once('data', () => {
-      clearTimeout(timer);
-      if (statSync(`/proc/${pid}/ns/net`).ino === statSync(host.namespacePath).ino) resolve();
-      else fail('a program did not enter its namespace');
-    });
-    child.stdin.write('ready\n');
-  });
 }
 
 interface Watched {

@@ -4,8 +4,6 @@ import { describe, test } from 'node:test';
 
 import { chooseCongestion } from '#anabranch/lab/demo/congestion.js';
 import { demoSettings, demoTopology } from '#anabranch/lab/demo/demo-settings.js';
-import { parseFlowRecord } from '#anabranch/lab/demo/flow-summary.js';
-import { parseReceivedBytes } from '#anabranch/lab/demo/interface-counters.js';
 import { payload, payloadSha256 } from '#anabranch/lab/demo/payload.js';
 import { StallMeter } from '#anabranch/lab/demo/stall-meter.js';
 import { LabError } from '#anabranch/lab/lab-error.js';
@@ -42,41 +40,6 @@ describe('the stall meter', () => {
       meter.onEnd(end);
       assert.equal(meter.longestMs, expected);
     });
-  }
-});
-
-test('interface counters are read by name', () => {
-  const text = `Inter-|   Receive                                                |  Transmit
- face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs
-    lo:       0       0    0    0    0     0          0         0        0       0    0
-mptcp-path1:104560018  69000    0    0    0     0          0         0  1234 1 0
-`;
-  assert.deepEqual(
-    [...parseReceivedBytes(text)],
-    [
-      ['lo', 0],
-      ['mptcp-path1', 104_560_018],
-    ],
-  );
-  assert.equal(parseReceivedBytes('').size, 0);
-});
-
-describe('flow records', () => {
-  const record = {
-    end: 'done',
-    bytesDown: 7,
-    longestStallMs: 1,
-    clientSide: { mptcp: 'mptcp', subflows: [] },
-    id: 'x',
-  };
-
-  test('what the demo needs of one', () => {
-    const { id: _, ...needed } = record;
-    assert.deepEqual(parseFlowRecord(JSON.stringify(record)), needed);
-  });
-
-  for (const line of ['', 'not JSON', '{}', '[]', 'null', JSON.stringify({ ...record, bytesDown: '7' })]) {
-    test(`no record: ${line || 'an empty line'}`, () => assert.equal(parseFlowRecord(line), undefined));
   }
 });
 
