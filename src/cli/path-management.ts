@@ -1,9 +1,22 @@
 // `paths.manage` of the configuration: the path manager beside the proxy. What it cannot do it says, and the proxy runs
 // on.
 
-import type { Config } from '../config/config.ts';
+import { join } from 'node:path';
+import type { Config, PathsConfig } from '../config/config.ts';
 import type { ManagedPaths } from '../paths/managed-paths.ts';
 import type { Log } from '../proxy/log.ts';
+import { provideDirectory, stateDirectory } from './state-directory.ts';
+
+/** Where the use of budgets is kept. Makes its directory. */
+export function provideBudgetFile({ state }: PathsConfig): string {
+  const directory = state ?? join(stateDirectory(), 'paths');
+  try {
+    provideDirectory(directory, undefined);
+  } catch {
+    // Reading and writing the file will tell.
+  }
+  return join(directory, 'budgets.json');
+}
 
 /** Resolves once the paths are set up; to `undefined` when they are not to be managed, or cannot be. */
 export async function startPathManagement(config: Config, log: Log): Promise<ManagedPaths | undefined> {
@@ -11,6 +24,8 @@ export async function startPathManagement(config: Config, log: Log): Promise<Man
   const { managePaths, PathsError } = await import('../paths/managed-paths.ts');
   try {
     return await managePaths({
+      paths: config.paths,
+      budgetFile: provideBudgetFile(config.paths),
       say: (level, code, message) => log[level](code, message),
       onCrash: ({ message }) => log.error('paths', `the path manager failed, and paths stay as they are: ${message}`),
     });

@@ -2,8 +2,10 @@
 // it up and keeps it so.
 
 import type { Command } from 'commander';
+import type { PathsConfig } from '../config/config.ts';
 import type { PathSurvey, Survey } from '../paths/survey.ts';
 import { CliError } from './cli-error.ts';
+import { provideBudgetFile } from './path-management.ts';
 
 const EXAMPLES = `
 Examples:
@@ -31,7 +33,14 @@ export function register(program: Command): void {
       'Sets up source routing and MPTCP endpoints for every path, follows each change of the network, notices paths that ' +
         'have fallen silent, and takes everything back at the end.',
     )
-    .action(() => manage());
+    .option('--config <file>', 'configuration whose section `paths` holds')
+    .action(async ({ config }: { config?: string }) => manage(await readPaths(config)));
+}
+
+/** What the configuration says of the paths; without a file, what holds without one. */
+async function readPaths(file: string | undefined): Promise<PathsConfig> {
+  const { createConfigSource } = await import('./config-source.ts');
+  return (await createConfigSource(file, {}).read()).paths;
 }
 
 async function showPaths(json: boolean): Promise<void> {
@@ -40,7 +49,7 @@ async function showPaths(json: boolean): Promise<void> {
   process.stdout.write(json ? `${JSON.stringify(survey, null, 2)}\n` : formatSurvey(survey));
 }
 
-async function manage(): Promise<void> {
+async function manage(paths: PathsConfig): Promise<void> {
   const [{ managePaths, PathsError }, { createLogger }] = await Promise.all([
     import('../paths/managed-paths.ts'),
     import('./logger.ts'),
@@ -55,6 +64,8 @@ async function manage(): Promise<void> {
   });
   try {
     const managed = await managePaths({
+      paths,
+      budgetFile: provideBudgetFile(paths),
       say: (level, code, message) => log[level](code, message),
       onCrash: ({ message }) => crash(new CliError(`the path manager failed: ${message}`, 1)),
     });

@@ -1,42 +1,98 @@
 // The thread of the path manager. Entry point of the worker; it stays in its event loop until told to stop.
 
+import { readFileSync, readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { PathsConfig } from '../config/config.ts';
 import { EventLoop } from '../dataplane/event-loop.ts';
 import { readMailbox } from '../dataplane/mailbox.ts';
+import { Timer } from '../dataplane/timers.ts';
+import { readInterfaceBytes } from '../netlink/interface-bytes.ts';
+import type { PathState } from '../routing/path-choice.ts';
+import { BudgetKeeper, type BudgetRecords } from './budget-keeper.ts';
 import { Manager } from './manager.ts';
+import { type Answer, answer, type Question } from './manager-desk.ts';
+import { Preferences } from './preferences.ts';
 
 export interface ManagerThreadData {
   /** Path of the network namespace; the process's own unless given. */
   readonly namespace: string | undefined;
+  readonly paths: PathsConfig;
+  /** What was kept of budgets. */
+  readonly budgets: BudgetRecords;
 }
 
-export type ToManager = { readonly kind: 'stop' };
+export type ToManager =
+  | { readonly kind: 'stop' }
+  /** Answered under the same id. */
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question };
 
 export type FromManager =
   | { readonly kind: 'ready'; readonly wakeFd: number }
   | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'answered'; readonly id: number; readonly answer: Answer }
+  /** All of them, best first, whenever there may be news. */
+  | { readonly kind: 'paths'; readonly paths: readonly PathState[] }
+  /** To be kept over restarts. */
+  | { readonly kind: 'budgets'; readonly records: BudgetRecords }
   | { readonly kind: 'said'; readonly level: 'info' | 'warn'; readonly code: string; readonly message: string };
+
+/** At 1 Gbit/s 125 MB go by in this time. */
+const BUDGETS_MS = 1_000;
 
 const port = parentPort;
 if (port !== null) {
   const post = (message: FromManager): void => port.postMessage(message);
-  const { namespace } = workerData as ManagerThreadData;
-  const loop = new EventLoop(() => {
-    readMailbox<ToManager>(port, () => loop.stop());
+  const { namespace, paths, budgets: records } = workerData as ManagerThreadData;
+  const say = (level: 'info' | 'warn', code: string, message: string): void =>
+    post({ kind: 'said', level, code, message });
+  const budgets = new BudgetKeeper({
+    records,
+    machine: machineOf(namespace),
+    readBytes: () => readInterfaceBytes(namespace),
+    save: (kept) => post({ kind: 'budgets', records: kept }),
+    say,
   });
+  const preferences = new Preferences(paths, (path) => budgets.spentOf(path, new Date()));
   let manager: Manager | undefined;
+  const loop = new EventLoop(() => {
+    readMailbox<ToManager>(port, (message) => {
+      if (message.kind === 'stop') return loop.stop();
+      if (manager === undefined) return;
+      post({
+        kind: 'answered',
+        id: message.id,
+        answer: answer(message.question, { manager, preferences, budgets, mode: paths.mode }),
+      });
+    });
+  });
   try {
     manager = new Manager(
       loop,
-      { say: (level, code, message) => post({ kind: 'said', level, code, message }) },
-      { namespace },
+      { say, onPaths: (states) => post({ kind: 'paths', paths: states }) },
+      { namespace, preferences },
     );
   } catch (error) {
     post({ kind: 'refused', message: error instanceof Error ? error.message : String(error) });
   }
   if (manager !== undefined) {
+    const managed = manager;
+    const counter = new Timer({
+      onTimer() {
+        if (budgets.look(managed.paths, new Date(), performance.now())) managed.refresh();
+        loop.arm(counter, performance.now() + BUDGETS_MS);
+      },
+    });
+    loop.arm(counter, performance.now());
     post({ kind: 'ready', wakeFd: loop.wakeFd });
     loop.run();
+    budgets.look(manager.paths, new Date(), performance.now());
+    budgets.close();
     manager.close();
   }
+}
+
+/** What the counters of interfaces belong to: they begin anew with the machine, and each namespace has its own. */
+function machineOf(namespace: string | undefined): string {
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  return `${boot} ${namespace ?? readlinkSync('/proc/self/ns/net')}`;
 }

@@ -130,6 +130,15 @@ export class Manager implements Watcher {
     this.#userspace?.tell(token, policy);
   }
 
+  /** As it is this moment. Throws a NetlinkError. */
+  get present(): Present {
+    return { view: this.#watch.network, endpoints: this.#pm.endpoints(), limits: this.#limits };
+  }
+
+  isSilent(path: Path): boolean {
+    return this.#suspects.isDead(path);
+  }
+
   /** The preferences have changed. */
   refresh(): void {
     this.#settle();

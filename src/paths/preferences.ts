@@ -19,6 +19,9 @@ export type Preferred = Pick<PathsConfig, 'known'>;
 /** What has become of a path whose budget is nearly or wholly used up. */
 export type Spent = 'backup' | 'off';
 
+/** Asked of paths, with a budget or without. */
+export type SpentOf = (path: Path) => Spent | undefined;
+
 /** Names that may be set or remembered as ignored. */
 const NAMES_MAX = 256;
 
@@ -26,12 +29,12 @@ export class Preferences {
   #findKnown: FindKnown = () => undefined;
   /** By name. Bounded by NAMES_MAX: the oldest goes. */
   readonly #settings = new Map<string, PathSettings>();
-  /** By name. Bounded by the budgets of the configuration. */
-  #spent: ReadonlyMap<string, Spent> = new Map();
+  readonly #spentOf: SpentOf;
   /** Paths that would be there, were they not ignored: names, by interface. Bounded by NAMES_MAX. */
   readonly #ignored = new Map<string, string>();
 
-  constructor(config: Preferred = { known: [] }) {
+  constructor(config: Preferred = { known: [] }, spentOf: SpentOf = () => undefined) {
+    this.#spentOf = spentOf;
     this.configure(config);
   }
 
@@ -53,10 +56,6 @@ export class Preferences {
     }
   }
 
-  spend(spent: ReadonlyMap<string, Spent>): void {
-    this.#spent = spent;
-  }
-
   /** Names of paths that are ignored just now. */
   get ignored(): readonly string[] {
     return [...new Set(this.#ignored.values())];
@@ -74,7 +73,7 @@ export class Preferences {
       return undefined;
     }
     this.#ignored.delete(found.interface);
-    const isOff = this.#spent.get(name) === 'off';
+    const isOff = this.#spentOf(path) === 'off';
     return {
       ...path,
       cost: said.cost ?? path.cost,
@@ -89,17 +88,13 @@ export class Preferences {
    */
   rank(paths: readonly Path[], works: (path: Path) => boolean): Path[] {
     const first = paths.filter(
-      (path) => path.trouble === undefined && !path.backup && !this.#isSpent(path) && works(path),
+      (path) => path.trouble === undefined && !path.backup && this.#spentOf(path) === undefined && works(path),
     );
     const best = Math.min(...first.map(({ priority }) => priority));
     return paths.map((path) => {
       const said = this.#settings.get(path.name)?.backup;
-      const backup = this.#isSpent(path) || (said ?? (path.backup || path.priority > best));
+      const backup = this.#spentOf(path) !== undefined || (said ?? (path.backup || path.priority > best));
       return backup === path.backup ? path : { ...path, backup };
     });
-  }
-
-  #isSpent({ name }: Path): boolean {
-    return this.#spent.has(name);
   }
 }

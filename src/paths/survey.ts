@@ -2,67 +2,128 @@
 
 import { NetworkWatch } from '../netlink/network-watch.ts';
 import { PathManager } from '../netlink/path-manager.ts';
-import type { PmAddress, PmLimits } from '../wire/mptcp-pm.ts';
+import type { PmLimits } from '../wire/mptcp-pm.ts';
+import type { BudgetUse } from './budget.ts';
 import { discoverPaths } from './discover.ts';
 import { isOurNumber, readNote } from './marks.ts';
+import { findOtherManagers, type OtherManager } from './other-managers.ts';
 import type { Path } from './path.ts';
-import { type Owner, ownerOfEndpoint, ownerOfRouting } from './plan.ts';
+import { type Owner, ownerOfEndpoint, ownerOfRouting, type Present } from './plan.ts';
+import { Preferences } from './preferences.ts';
 
-export interface PathSurvey extends Path {
+export interface PathSurvey extends Omit<Path, 'budget'> {
   readonly routing: Owner;
   /** Table that its rule leads to. */
   readonly table: number | undefined;
   readonly endpoint: Owner;
   readonly endpointFlags: readonly string[];
+  /** Port that is told to peers; 0 for none. */
+  readonly endpointPort: number;
+  /** Nothing comes through, although nobody said so; only who manages the paths knows. */
+  readonly silent: boolean;
+  readonly budget: BudgetUse | undefined;
   /** What is not as it should be, and what it leads to. */
   readonly missing: readonly string[];
 }
 
 export interface Survey {
   readonly paths: readonly PathSurvey[];
+  /** Names of paths that are left alone because their owner wants it so. */
+  readonly ignored: readonly string[];
   /** `undefined`: this kernel has no MPTCP. */
   readonly limits: PmLimits | undefined;
+  /** Other programs that set up endpoints. */
+  readonly others: readonly OtherManager[];
   readonly missing: readonly string[];
 }
 
-/** `namespace`: path of a network namespace. Throws a LinuxError or a NetlinkError. */
-export function surveyPaths(namespace?: string): Survey {
+/** What is known of a path by who manages it. */
+export interface Insight {
+  readonly silent: boolean;
+  readonly budget: BudgetUse | undefined;
+  /** Connections get subflows by endpoints. */
+  readonly byEndpoint: boolean;
+}
+
+/** What is there: without `limits` when the kernel has no MPTCP. */
+export interface Sight extends Omit<Present, 'limits'> {
+  readonly limits: PmLimits | undefined;
+}
+
+export interface SurveyOptions {
+  readonly preferences?: Preferences;
+  /** Path of a network namespace; the process's own unless given. */
+  readonly namespace?: string;
+}
+
+/** Throws a LinuxError or a NetlinkError. */
+export function surveyPaths({ preferences = new Preferences(), namespace }: SurveyOptions = {}): Survey {
   const watch = new NetworkWatch({ namespace, keepTable: isOurNumber });
-  let endpoints: readonly PmAddress[] = [];
-  let limits: PmLimits | undefined;
   const pm = PathManager.open(namespace);
-  if (pm !== undefined) {
-    endpoints = pm.endpoints();
-    limits = pm.limits();
-    pm.close();
-  }
-  const view = watch.network;
+  const sight: Sight = { view: watch.network, endpoints: pm?.endpoints() ?? [], limits: pm?.limits() };
+  pm?.close();
   watch.close();
-  const found = discoverPaths(view);
-  const interfaces = new Set(found.map(({ index }) => index)).size;
-  const paths = found.map((path): PathSurvey => {
-    const routing = ownerOfRouting(path, view);
-    const rule = view.rules.find((one) => one.plain && one.from === path.address && readNote(one) === undefined);
-    const endpoint = ownerOfEndpoint(path, endpoints, view.rules);
-    const flags = endpoints.find(({ address }) => address === path.address)?.flags ?? [];
-    const missing: string[] = path.trouble === undefined ? [] : [path.trouble];
-    if (interfaces > 1 && routing === 'none') missing.push('no source rule: its packets leave by the first path');
-    if (interfaces > 1 && limits !== undefined && endpoint === 'none') {
-      missing.push('no MPTCP endpoint: connections do not use it beside another path');
-    }
-    return {
-      ...path,
-      routing,
-      table: routing === 'none' ? undefined : rule?.table,
-      endpoint,
-      endpointFlags: flags,
-      missing,
-    };
-  });
+  const found = discoverPaths(sight.view, undefined, preferences.judge);
+  const paths = preferences.rank(found, () => true);
+  return describePaths(paths, sight, preferences.ignored, () => ({
+    silent: false,
+    budget: undefined,
+    byEndpoint: true,
+  }));
+}
+
+export function describePaths(
+  paths: readonly Path[],
+  sight: Sight,
+  ignored: readonly string[],
+  insightOf: (path: Path) => Insight,
+): Survey {
+  const { limits } = sight;
+  const interfaces = new Set(paths.map(({ index }) => index)).size;
   const missing: string[] = [];
   if (limits === undefined) missing.push('this kernel has no MPTCP: one path at a time');
   else if (limits.subflows < interfaces - 1) {
     missing.push(`the MPTCP limit of ${limits.subflows} further subflows is too low for ${interfaces} interfaces`);
   }
-  return { paths, limits, missing };
+  return {
+    paths: paths.map((path) => describePath(path, sight, interfaces > 1, insightOf(path))),
+    ignored,
+    limits,
+    others: findOtherManagers(),
+    missing,
+  };
+}
+
+function describePath(
+  path: Path,
+  { view, endpoints, limits }: Sight,
+  isOneOfSeveral: boolean,
+  { silent, budget, byEndpoint }: Insight,
+): PathSurvey {
+  const routing = ownerOfRouting(path, view);
+  const rule = view.rules.find((one) => one.plain && one.from === path.address && readNote(one) === undefined);
+  const owner = ownerOfEndpoint(path, endpoints, view.rules);
+  const endpoint = endpoints.find(({ address }) => address === path.address);
+  const missing: string[] = path.trouble === undefined ? [] : [path.trouble];
+  if (silent) missing.push('silent: nothing comes through');
+  if (isOneOfSeveral && routing === 'none') missing.push('no source rule: its packets leave by the first path');
+  if (isOneOfSeveral && limits !== undefined && owner === 'none' && byEndpoint && isUsable(path, silent)) {
+    missing.push('no MPTCP endpoint: connections do not use it beside another path');
+  }
+  return {
+    ...path,
+    routing,
+    table: routing === 'none' ? undefined : rule?.table,
+    endpoint: owner,
+    endpointFlags: endpoint?.flags ?? [],
+    endpointPort: endpoint?.port ?? 0,
+    silent,
+    budget,
+    missing,
+  };
+}
+
+/** Where an endpoint should be. */
+function isUsable({ trouble, spared }: Path, silent: boolean): boolean {
+  return trouble !== 'budget used up' && !spared && !silent;
 }

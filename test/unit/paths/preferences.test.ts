@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import type { KnownPath } from '#anabranch/config/config.js';
 import type { Path } from '#anabranch/paths/path.js';
-import { type PathSettings, Preferences } from '#anabranch/paths/preferences.js';
+import { type PathSettings, Preferences, type Spent } from '#anabranch/paths/preferences.js';
 import { pathOf } from './path-of.ts';
 
 const wifi = pathOf(2, '192.0.2.7', { name: 'wlan0', interface: 'wlan0' });
@@ -124,14 +124,14 @@ test('a word while it runs goes before the file, until the file is read again', 
 });
 
 test('a budget that is used up goes before every word', () => {
-  const preferences = new Preferences();
+  let spent: Spent | undefined = 'backup';
+  const preferences = new Preferences({ known: [] }, ({ name }) => (name === 'wwan0' ? spent : undefined));
   preferences.set('wwan0', { backup: false });
-  preferences.spend(new Map([['wwan0', 'backup']]));
   assert.equal(apply(preferences, [wifi, lte])[1]?.backup, true);
-  preferences.spend(new Map([['wwan0', 'off']]));
+  spent = 'off';
   assert.equal(apply(preferences, [wifi, lte])[1]?.trouble, 'budget used up');
   // What is worse is told.
   assert.equal(apply(preferences, [wifi, { ...lte, trouble: 'no carrier' }])[1]?.trouble, 'no carrier');
-  preferences.spend(new Map());
+  spent = undefined;
   assert.deepEqual(apply(preferences, [wifi, lte])[1], lte);
 });
