@@ -1,11 +1,12 @@
 // Connection racing (RFC 8305, happy eyeballs): the next address is tried when the one before has failed or has not
 // answered within the attempt delay; the first connection that stands wins and the others are closed. Where there are
 // several source addresses, all destinations are tried from the first, then all from the second: each source is a path,
-// and a path may be dead without anybody having noticed.
+// and a path may be dead without anybody having noticed. Where paths are managed, each destination that the kernel
+// reaches over one of them is tried over the others too.
 
 import { LinuxError } from '../ffi/linux-error.ts';
 import { orderAddresses } from '../routing/address-order.ts';
-import { beginConnect, type ConnectOptions } from '../socket/connect.ts';
+import { beginConnect, type ConnectOptions, localEndpoint } from '../socket/connect.ts';
 import { takeError } from '../socket/options.ts';
 import { familyOf } from '../wire/ip.ts';
 import { Connection, type ConnectionHandler } from './connection.ts';
@@ -19,6 +20,7 @@ const ATTEMPT_DELAY_MS = 250;
 const ATTEMPTS_MAX = 12;
 
 const ENOBUFS = 105;
+const ECONNREFUSED = 111;
 
 export interface RaceOwner {
   /** The connection stands and is the owner's, writable, with the owner as its handler to be set. */
@@ -27,12 +29,28 @@ export interface RaceOwner {
   onRaceLost(errno: number, option: string | undefined): void;
 }
 
+/** The managed paths, as far as a race is concerned. */
+export interface OtherPaths {
+  /** Beside a connection from `local`: addresses to try from as well, one after the other, and how long to wait for each. */
+  besides(local: string, remote: string): { readonly sources: readonly string[]; readonly delayMs: number };
+  /** A connection over the path that the kernel chose stood after this time. */
+  answered(remote: string, ms: number): void;
+}
+
+interface Attempt {
+  readonly connection: Connection;
+  readonly address: string;
+  /** When it began, if the kernel chose the path. */
+  readonly chosenAt: number | undefined;
+}
+
 /** Bounded by ATTEMPTS_MAX sockets. The owner sets the limit of time and calls `cancel`. */
 export class Race implements ConnectionHandler, Timed {
   readonly #loop: EventLoop;
   readonly #port: number;
   readonly #options: ConnectOptions;
   readonly #owner: RaceOwner;
+  readonly #paths: OtherPaths | undefined;
   readonly #timer = new Timer(this);
   /** Which source of each family is used at the moment. */
   #round = 0;
@@ -42,18 +60,24 @@ export class Race implements ConnectionHandler, Timed {
   /** Bounded by ATTEMPTS_MAX over the number of rounds. */
   #seen: readonly string[] = [];
   /** Under way. */
-  readonly #attempts: { readonly connection: Connection; readonly address: string }[] = [];
+  readonly #attempts: Attempt[] = [];
+  /** Sources from which the address tried last is still to be tried, and when each of them is due. */
+  #others: { readonly address: string; readonly sources: readonly string[]; readonly delayMs: number } | undefined;
+  /** Attempts over other paths than the kernel's choice. */
+  #detours = 0;
   #complete = false;
   #over = false;
   #errno = 0;
   #option: string | undefined;
   #family: 4 | 6 = 4;
 
-  constructor(loop: EventLoop, port: number, options: ConnectOptions, owner: RaceOwner) {
+  /** `paths`: only where the options leave the choice of the path to the kernel. */
+  constructor(loop: EventLoop, port: number, options: ConnectOptions, owner: RaceOwner, paths?: OtherPaths) {
     this.#loop = loop;
     this.#port = port;
     this.#options = options;
     this.#owner = owner;
+    this.#paths = paths;
     const isSingle = options.sourceAddress.length <= 1;
     const most = isSingle ? 1 : Math.max(this.#sourcesFor('0.0.0.0').length, this.#sourcesFor('::').length);
     this.#rounds = Math.min(most, ATTEMPTS_MAX);
@@ -87,24 +111,25 @@ export class Race implements ConnectionHandler, Timed {
   onReady(attempt: Connection): void {
     if (!attempt.writable && !attempt.failed) return;
     const errno = attempt.failed ? takeError(attempt.fd) : 0;
-    if (errno === 0 && !attempt.failed) return this.#win(attempt);
-    this.#take(attempt);
+    const attempted = this.#take(attempt);
+    if (errno === 0 && !attempt.failed) return this.#win(attempt, attempted);
     attempt.close();
+    // The server's own word: it would say the same over any path.
+    if (errno === ECONNREFUSED && this.#others?.address === attempted.address) this.#others = undefined;
     this.#lose(errno, undefined);
     this.#loop.disarm(this.#timer);
     this.#next();
   }
 
-  #win(attempt: Connection): void {
-    const address = this.#take(attempt);
+  #win(connection: Connection, { address, chosenAt }: Attempt): void {
     this.cancel();
-    this.#owner.onConnected(attempt, address);
+    if (chosenAt !== undefined) this.#paths?.answered(address, this.#loop.now - chosenAt);
+    this.#owner.onConnected(connection, address);
   }
 
-  #take(attempt: Connection): string {
+  #take(attempt: Connection): Attempt {
     const at = this.#attempts.findIndex(({ connection }) => connection === attempt);
-    const [taken] = this.#attempts.splice(at, 1);
-    return taken?.address ?? '';
+    return this.#attempts.splice(at, 1)[0] as Attempt;
   }
 
   #lose(errno: number, option: string | undefined): void {
@@ -116,26 +141,24 @@ export class Race implements ConnectionHandler, Timed {
   /** Begins the next attempt, passing over those that fail at once. */
   #next(): void {
     for (;;) {
+      if (this.#others !== undefined) {
+        if (this.#detour()) return;
+        continue;
+      }
       const [address, ...rest] = this.#waiting;
       if (address === undefined) {
         if (!this.#nextRound()) break;
         continue;
       }
       this.#waiting = rest;
-      const fd = this.#begin(address);
-      if (fd < 0) continue;
-      const connection = new Connection(this.#loop, fd, this.#options.mptcp, this);
-      if (connection.failed) {
-        // Not watched, so nothing would ever be heard of it.
-        connection.close();
-        this.#lose(ENOBUFS, undefined);
-        continue;
-      }
+      // In the first round beginConnect chooses as it is wanted.
+      const sources = this.#round === 0 ? undefined : this.#sourcesFor(address).slice(this.#round, this.#round + 1);
+      const connection = this.#begin(address, sources);
+      if (connection === undefined) continue;
       this.#family = familyOf(address);
-      this.#attempts.push({ connection, address });
-      if (this.#waiting.length > 0 || !this.#complete || this.#round + 1 < this.#rounds) {
-        this.#loop.arm(this.#timer, this.#loop.now + ATTEMPT_DELAY_MS);
-      }
+      this.#attempts.push({ connection, address, chosenAt: this.#loop.now });
+      if (this.#paths !== undefined) this.#lookAside(connection, address);
+      this.#awaitNext();
       return;
     }
     if (!this.#complete || this.#attempts.length > 0 || this.#over) return;
@@ -157,19 +180,51 @@ export class Race implements ConnectionHandler, Timed {
     return this.#options.sourceAddress.filter((source) => familyOf(source) === family);
   }
 
-  #begin(address: string): number {
-    const round = this.#round;
+  /** Which other paths are worth a try shows the one that the kernel took. */
+  #lookAside(connection: Connection, address: string): void {
+    const { sources, delayMs } = this.#paths!.besides(localEndpoint(connection.fd).address, address);
+    const left = ATTEMPTS_MAX - this.#seen.length - this.#detours;
+    if (left > 0 && sources.length > 0) this.#others = { address, sources: sources.slice(0, left), delayMs };
+  }
+
+  /** Tries the address from the next source; false when there was none, or it failed at once. */
+  #detour(): boolean {
+    const { address, sources, delayMs } = this.#others!;
+    const [source, ...rest] = sources;
+    this.#others = rest.length === 0 ? undefined : { address, sources: rest, delayMs };
+    const connection = this.#begin(address, source === undefined ? [] : [source]);
+    if (connection === undefined) return false;
+    this.#detours++;
+    this.#attempts.push({ connection, address, chosenAt: undefined });
+    this.#awaitNext();
+    return true;
+  }
+
+  /** What comes next waits for its time; the first attempt's failure brings it forward. */
+  #awaitNext(): void {
+    const isMore = this.#waiting.length > 0 || !this.#complete || this.#round + 1 < this.#rounds;
+    if (this.#others === undefined && !isMore) return;
+    this.#loop.arm(this.#timer, this.#loop.now + (this.#others?.delayMs ?? ATTEMPT_DELAY_MS));
+  }
+
+  /** `undefined`: it failed at once. */
+  #begin(address: string, sourceAddress: readonly string[] | undefined): Connection | undefined {
     try {
-      // In the first round beginConnect chooses as it is wanted.
-      const sourceAddress = round === 0 ? undefined : this.#sourcesFor(address).slice(round, round + 1);
       const options = sourceAddress === undefined ? this.#options : { ...this.#options, sourceAddress };
       const fd = beginConnect(address, this.#port, options);
-      if (fd < 0) this.#lose(-fd, undefined);
-      return fd;
+      if (fd < 0) {
+        this.#lose(-fd, undefined);
+        return undefined;
+      }
+      const connection = new Connection(this.#loop, fd, this.#options.mptcp, this);
+      if (!connection.failed) return connection;
+      // Not watched, so nothing would ever be heard of it.
+      connection.close();
+      this.#lose(ENOBUFS, undefined);
     } catch (error) {
       if (!(error instanceof LinuxError)) throw error;
       this.#lose(error.errno, error.message);
-      return -1;
     }
+    return undefined;
   }
 }

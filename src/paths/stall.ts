@@ -27,10 +27,10 @@ interface Track {
 }
 
 /** Silence below this is ordinary; above, on a busy path, it is worth two SYNs. */
-const SILENCE_MS_MIN = 90;
+const SILENCE_MS_MIN = 60;
 const SILENCE_MS_MAX = 3_000;
 /** Room for a queue on the way of 100 ms, which a SYN waits in as well. */
-const ANSWER_MS_MIN = 130;
+const ANSWER_MS_MIN = 120;
 /** A path with pauses of its own is given half as much again as the longest of late. */
 const PAUSE_FACTOR = 1.5;
 const PAUSE_MS_MAX = 500;

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 
 import type { Connection } from '#anabranch/dataplane/connection.js';
 import type { EventLoop } from '#anabranch/dataplane/event-loop.js';
-import { Race } from '#anabranch/dataplane/race.js';
+import { type OtherPaths, Race, type RaceOwner } from '#anabranch/dataplane/race.js';
 import { close } from '#anabranch/ffi/descriptors.js';
 import { listen } from '#anabranch/ffi/sockets.js';
 import { beginConnect, type ConnectOptions, localEndpoint } from '#anabranch/socket/connect.js';
@@ -49,17 +49,18 @@ interface Run {
   over(): boolean;
 }
 
-function start(t: TestContext, port: number, options: ConnectOptions = PLAIN): Run {
+function start(t: TestContext, port: number, options: ConnectOptions = PLAIN, paths?: OtherPaths): Run {
   const loop = createLoop();
   const begin = performance.now();
   const tell = (what: string) => run.told.push({ what, ms: performance.now() - begin });
-  const race = new Race(loop, port, options, {
+  const owner: RaceOwner = {
     onConnected: (connection, address) => {
       run.connection = connection;
       tell(`connected ${address}`);
     },
     onRaceLost: (errno, option) => tell(`lost ${errno}${option === undefined ? '' : ` ${option}`}`),
-  });
+  };
+  const race = new Race(loop, port, options, owner, paths);
   const run: Run = { loop, race, told: [], connection: undefined, over: () => run.told.length > 0 };
   t.after(() => run.connection?.close());
   return run;
@@ -222,4 +223,69 @@ test('the first reason is told when every source has failed', (t) => {
   const run = start(t, openPort(t), { ...PLAIN, sourceAddress: ['127.0.0.21', '127.0.0.22'] });
   play(run.loop, [() => run.race.add([REFUSES, REFUSES_TOO], true), run.over]);
   assertTold(run, 'lost 111', 0, 240);
+});
+
+/** Managed paths that are all on loopback. */
+function otherPaths(sources: readonly string[], delayMs: number) {
+  const asked: string[] = [];
+  const answers: string[] = [];
+  const paths: OtherPaths = {
+    besides(local, remote) {
+      asked.push(`${local} ${remote}`);
+      return { sources, delayMs };
+    },
+    answered: (remote) => void answers.push(remote),
+  };
+  return { paths, asked, answers };
+}
+
+test('an address that does not answer is tried over the other paths, before the next address', (t) => {
+  const { paths, asked, answers } = otherPaths(['127.0.0.21', '192.0.2.250', '127.0.0.22'], 60);
+  const run = start(t, openPort(t), PLAIN, paths);
+  const before = openFiles();
+  const attempts: number[] = [];
+  const count = (): void => void attempts.push(openFiles() - before);
+  play(run.loop, [
+    () => run.race.add([HANGS], false),
+    count,
+    wait(90),
+    count,
+    wait(60),
+    count,
+    () => run.race.add([ACCEPTS], true),
+    run.over,
+  ]);
+  // The address that is none of ours costs no time.
+  assert.deepEqual(attempts, [1, 2, 3]);
+  assertTold(run, `connected ${ACCEPTS}`, 60 + 60 + 248, 1_200);
+  assert.deepEqual(asked, [`127.0.0.1 ${HANGS}`, `127.0.0.1 ${ACCEPTS}`]);
+  assert.deepEqual(answers, [ACCEPTS]);
+});
+
+test('where the first attempt cannot even begin, there is nobody to look aside from', (t) => {
+  const { paths, answers } = otherPaths(['127.0.0.21'], 0);
+  const port = openPort(t);
+  const run = start(t, port, { ...PLAIN, sourceAddress: ['192.0.2.250'] }, paths);
+  play(run.loop, [() => run.race.add([ACCEPTS], true), run.over]);
+  assert.match(run.told[0]?.what ?? '', /^lost 99/);
+  assert.deepEqual(answers, []);
+});
+
+test('a server that refuses is asked over one path only', (t) => {
+  const { paths } = otherPaths(['127.0.0.21', '127.0.0.22'], 200);
+  const run = start(t, openPort(t), PLAIN, paths);
+  play(run.loop, [() => run.race.add([REFUSES], true), run.over]);
+  assertTold(run, 'lost 111', 0, 150);
+});
+
+test('attempts over all paths and to all addresses are bounded', (t) => {
+  const { paths } = otherPaths(
+    Array.from({ length: 40 }, (_, i) => `127.0.1.${i}`),
+    0,
+  );
+  const run = start(t, openPort(t), PLAIN, paths);
+  const before = openFiles();
+  play(run.loop, [() => run.race.add([HANGS], true), wait(100), () => assert.equal(openFiles() - before, 12)]);
+  run.race.cancel();
+  assert.equal(run.over(), false);
 });
