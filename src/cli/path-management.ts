@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config, PathsConfig } from '../config/config.ts';
 import type { ManagedPaths } from '../paths/managed-paths.ts';
 import type { Log } from '../proxy/log.ts';
+import type { PathState } from '../routing/path-choice.ts';
 import { provideDirectory, stateDirectory } from './state-directory.ts';
 
 /** Where the use of budgets is kept. Makes its directory. */
@@ -19,7 +20,11 @@ export function provideBudgetFile({ state }: PathsConfig): string {
 }
 
 /** Resolves once the paths are set up; to `undefined` when they are not to be managed, or cannot be. */
-export async function startPathManagement(config: Config, log: Log): Promise<ManagedPaths | undefined> {
+export async function startPathManagement(
+  config: Config,
+  log: Log,
+  onPaths: (paths: readonly PathState[]) => void,
+): Promise<ManagedPaths | undefined> {
   if (!config.paths.manage) return undefined;
   const { managePaths, PathsError } = await import('../paths/managed-paths.ts');
   try {
@@ -27,7 +32,11 @@ export async function startPathManagement(config: Config, log: Log): Promise<Man
       paths: config.paths,
       budgetFile: provideBudgetFile(config.paths),
       say: (level, code, message) => log[level](code, message),
-      onCrash: ({ message }) => log.error('paths', `the path manager failed, and paths stay as they are: ${message}`),
+      onPaths,
+      onCrash: ({ message }) => {
+        onPaths([]);
+        log.error('paths', `the path manager failed, and paths stay as they are: ${message}`);
+      },
     });
   } catch (error) {
     if (!(error instanceof PathsError)) throw error;

@@ -52,7 +52,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const admin = await openAdminFor(config, service, reload, log);
   if (config.user !== undefined) dropRoot(config.user, log);
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);
-  const paths = await startPathManagement(config, log);
+  const paths = await startPathManagement(config, log, (known) => service.setPaths(known));
   notifier.say('READY=1');
   log.info('ready', `ready, process ${process.pid}`);
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
