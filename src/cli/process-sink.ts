@@ -8,6 +8,7 @@ import type { FlowRecord, FlowSink } from '../proxy/flow-record.ts';
 import type { Log } from '../proxy/log.ts';
 import { CliError } from './cli-error.ts';
 import { databaseLogFigures, jsonLinesFigures } from './metrics-source.ts';
+import type { Telemetry } from './telemetry.ts';
 
 export interface ProcessSink extends FlowSink {
   /** Records are wanted even with `log: off`. */
@@ -22,8 +23,18 @@ export interface ProcessSink extends FlowSink {
   note(kind: string, message: string): void;
 }
 
-/** Rejects with a CliError. */
-export async function openSink(config: Config, log: Log): Promise<ProcessSink> {
+/** `telemetry` is told of every flow too. Rejects with a CliError. */
+export async function openSink(config: Config, log: Log, telemetry: Telemetry | undefined): Promise<ProcessSink> {
+  const sink = await openLogSink(config, log);
+  if (telemetry === undefined) return sink;
+  const write = (records: readonly FlowRecord[]) => {
+    sink.write(records);
+    telemetry.onFlows(records);
+  };
+  return { ...sink, observed: true, write };
+}
+
+async function openLogSink(config: Config, log: Log): Promise<ProcessSink> {
   if (config.log.kind === 'off') return NOTHING;
   if (config.log.kind === 'database') {
     const { openDatabaseLog } = await import('./flow-sink.ts');

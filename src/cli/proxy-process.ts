@@ -20,6 +20,7 @@ import { createNotifier, type Notifier } from './notifier.ts';
 import { startPathManagement } from './path-management.ts';
 import type { PathRecorder } from './path-recorder.ts';
 import { openSink, type ProcessSink } from './process-sink.ts';
+import { openTelemetry } from './telemetry.ts';
 import { VERSION } from './version.ts';
 
 /** A data-plane thread that has not gone round for so long hangs. */
@@ -33,7 +34,8 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const config = await source.read();
   const notifier = createNotifier();
   raiseOpenFiles();
-  const sink = await openSink(config, log);
+  const telemetry = await openTelemetry();
+  const sink = await openSink(config, log, telemetry);
   let end: (exitCode: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     end = resolve;
@@ -47,7 +49,9 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   logListening(service.inbounds, log);
   let recorder: PathRecorder | undefined;
   const pathFigures = () => recorder?.figures() ?? [];
-  const metrics = createMetrics(createMetricsSource({ service, log: sink.figures, pathFigures }));
+  const figures = createMetricsSource({ service, log: sink.figures, pathFigures });
+  telemetry?.observe(figures);
+  const metrics = createMetrics(figures);
   const dashboard = await openDashboardFor(config, service, metrics, log);
   const admin = await openAdminFor(config, service, reload, log);
   if (config.user !== undefined) dropRoot(config.user, log);
@@ -62,6 +66,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   notifier.close();
   admin?.close();
   dashboard?.close();
+  await telemetry?.close();
   // Whatever is left (a crashed thread's siblings) must not keep the process.
   setTimeout(() => process.exit(exitCode), 1_000).unref();
   return exitCode;
