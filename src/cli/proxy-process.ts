@@ -5,7 +5,7 @@ import { createMetrics } from '../dashboard/metrics.ts';
 import { type Dashboard, openDashboard } from '../dashboard/server.ts';
 import { raiseOpenFiles } from '../dataplane/open-files.ts';
 import type { FlowLog } from '../flowlog/flow-log.ts';
-import { type Admin, AdminSocketError, openAdmin } from '../proxy/admin.ts';
+import { type Admin, type AdminOptions, AdminSocketError, openAdmin } from '../proxy/admin.ts';
 import type { Log } from '../proxy/log.ts';
 import { ProxyService } from '../proxy/service.ts';
 import { formatHostPort } from '../wire/destination.ts';
@@ -20,6 +20,7 @@ import { createNotifier, type Notifier } from './notifier.ts';
 import { startPathManagement } from './path-management.ts';
 import type { PathRecorder } from './path-recorder.ts';
 import { openSink, type ProcessSink } from './process-sink.ts';
+import { ProxyPaths } from './proxy-paths.ts';
 import { openTelemetry } from './telemetry.ts';
 import { VERSION } from './version.ts';
 
@@ -44,7 +45,8 @@ export async function runProxy(source: ConfigSource): Promise<number> {
     log.error('thread-crashed', error.message);
     end(1);
   });
-  const reload = () => reloadFrom(source, service, sink, log, notifier);
+  const proxyPaths = new ProxyPaths(config.paths);
+  const reload = () => reloadFrom(source, { service, paths: proxyPaths, sink }, log, notifier);
   handleSignals(service, reload, log, notifier, end);
   logListening(service.inbounds, log);
   let recorder: PathRecorder | undefined;
@@ -53,10 +55,11 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   telemetry?.observe(figures);
   const metrics = createMetrics(figures);
   const dashboard = await openDashboardFor(config, service, metrics, log);
-  const admin = await openAdminFor(config, service, reload, log);
+  const admin = await openAdminFor(config, { service, paths: proxyPaths, reload, version: VERSION }, log);
   if (config.user !== undefined) dropRoot(config.user, log);
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);
   const paths = await startPathManagement(config, log, (known) => service.setPaths(known));
+  proxyPaths.managed = paths;
   notifier.say('READY=1');
   log.info('ready', `ready, process ${process.pid}`);
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
@@ -120,14 +123,8 @@ async function openDashboardFor(
   }
 }
 
-async function openAdminFor(
-  config: Config,
-  service: ProxyService,
-  reload: () => Promise<readonly string[]>,
-  log: Log,
-): Promise<Admin | undefined> {
+async function openAdminFor(config: Config, options: AdminOptions, log: Log): Promise<Admin | undefined> {
   if (config.admin === undefined) return undefined;
-  const options = { service, reload, version: VERSION };
   try {
     return await openAdmin(config.admin, options);
   } catch (error) {
@@ -144,15 +141,15 @@ async function openAdminFor(
 
 async function reloadFrom(
   source: ConfigSource,
-  service: ProxyService,
-  sink: ProcessSink,
+  { service, paths, sink }: { readonly service: ProxyService; readonly paths: ProxyPaths; readonly sink: ProcessSink },
   log: Log,
   notifier: Notifier,
 ): Promise<readonly string[]> {
   notifier.say('RELOADING=1');
   try {
     const before = new Set(service.inbounds);
-    const fixed = service.reload(await source.read());
+    const config = await source.read();
+    const fixed = [...service.reload(config), ...(await paths.reload(config.paths))];
     await sink.reopen?.();
     const notes = fixed.map((key) => `\`${key}\` changes only with a restart`);
     const message = ['the configuration was read again', ...notes].join('; ');

@@ -1,4 +1,4 @@
-// The admin API: HTTP with JSON over a unix socket that only its owner may open. `status` and `reload` speak it, and so
+// The admin API: HTTP with JSON over a unix socket that only its owner may open. `status`, `paths` and `reload` speak it, and so
 // can curl:  curl --unix-socket PATH http://anabranch/flows
 
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
@@ -12,6 +12,14 @@ export interface AdminOptions {
   /** Reads the configuration again; resolves to what happened, in words, or rejects with why nothing changed. */
   readonly reload: () => Promise<readonly string[]>;
   readonly version: string;
+  readonly paths: AdminPaths;
+}
+
+/** The paths of this machine. Both reject with an error that says in words why not. */
+export interface AdminPaths {
+  list(): Promise<unknown>;
+  /** `settings`: keys and values as they came. */
+  set(name: string, settings: readonly (readonly [string, string])[]): Promise<unknown>;
 }
 
 /** The path is taken by a process that answers. */
@@ -22,6 +30,7 @@ export class AdminSocketError extends Error {
 const FLOWS_MOST = 10_000;
 const FLOWS_USUAL = 1_000;
 const PROBE_MS = 1_000;
+const REQUESTS = 'GET /status, GET /flows?most=N, GET /paths, POST /paths?name=NAME&KEY=VALUE and POST /reload';
 
 export interface Admin {
   readonly path: string;
@@ -89,8 +98,21 @@ async function serve(request: IncomingMessage, response: ServerResponse, options
       }
       case 'POST /reload':
         return answer(200, { notes: await options.reload() });
+      case 'GET /paths':
+        return answer(200, await options.paths.list());
+      case 'POST /paths': {
+        const name = url.searchParams.get('name');
+        if (name === null) return answer(400, { error: '`name` says which path is meant' });
+        return answer(
+          200,
+          await options.paths.set(
+            name,
+            [...url.searchParams].filter(([key]) => key !== 'name'),
+          ),
+        );
+      }
       default:
-        return answer(404, { error: 'there are GET /status, GET /flows?most=N and POST /reload' });
+        return answer(404, { error: `there are ${REQUESTS}` });
     }
   } catch (error) {
     answer(409, { error: error instanceof Error ? error.message : String(error) });

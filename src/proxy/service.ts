@@ -35,7 +35,7 @@ export interface ServiceOptions {
 /** How often the machine's own addresses are looked up. */
 const OWN_ADDRESSES_MS = 5_000;
 /** What holds for the life of the process. */
-const FIXED_KEYS = ['workers', 'log', 'admin', 'user', 'dashboard', 'paths'] as const;
+const FIXED_KEYS = ['workers', 'log', 'admin', 'user', 'dashboard'] as const;
 /** How often a drain looks whether plain-HTTP clients are done. */
 const DRAIN_LOOK_MS = 20;
 /** How long a thread may take to list its flows. */
@@ -140,7 +140,8 @@ export class ProxyService {
     const fixed: string[] = FIXED_KEYS.filter(changed);
     if (config.timeouts.resolve !== before.timeouts.resolve) fixed.push('timeouts.resolve');
     const { workers, log, admin, user, dashboard, paths } = before;
-    const next = { ...config, workers, log, admin, user, dashboard, paths };
+    const { manage, mode, state } = paths;
+    const next = { ...config, workers, log, admin, user, dashboard, paths: { ...config.paths, manage, mode, state } };
     this.#apply(next, this.#listeners.change(next));
     this.#gate.onReload();
     return fixed;
