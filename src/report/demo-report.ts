@@ -3,7 +3,7 @@
 import { ALARM, pathColour, pathDash } from './colours.ts';
 import { formatBytes, formatDuration } from './figures.ts';
 import { type Drawn, figureOf, linesOf, pageOf, tableOf, tilesOf } from './html.ts';
-import { coursePlot, type Mark, markLayers, marksWithin, markWords, secondsAxis } from './plots/course.ts';
+import { coursePlot, legendOf, type Mark, markLayers, marksWithin, secondsAxis, titleOf } from './plots/course.ts';
 import { HEIGHT, type Plot, WIDTH } from './plots/plot.ts';
 
 export interface DemoDownload {
@@ -75,11 +75,12 @@ function receivedPlot({ downloads, fileBytes }: DemoCourse, toMs: number): Plot 
   return {
     name: 'demo-received',
     title,
-    about: `A level line is a stall; a dot is a download that came whole.${marks.length === 0 ? '' : ` ${markWords(marks)}.`}`,
+    about: 'A level line is a stall; a dot is a download that came whole.',
+    ...legendOf(marks),
     spec: {
       width: WIDTH,
       height: HEIGHT,
-      title,
+      title: titleOf(title, marks),
       layer: [
         {
           data: { values },

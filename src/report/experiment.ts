@@ -35,6 +35,7 @@ const setting = z.looseObject({
   measures: z.record(
     z.string(),
     z.object({
+      take: z.string(),
       unit: z.string(),
       summary: summary.optional(),
       missing: z.number(),

@@ -26,7 +26,7 @@ export interface Drawn {
 export function figureOf({ plot, svg }: Drawn): Html {
   // The names of clip paths are the same in every picture.
   const own = svg.replace(/(\bid="|url\(#)((?:clip|gradient)_?\d+)/g, `$1${plot.name}-$2`);
-  const label = escapeHtml(`${plot.title}. ${plot.about}`);
+  const label = escapeHtml([`${plot.title}.`, plot.about, plot.legend ?? ''].join(' ').trim());
   return `<figure><div role="img" aria-label="${label}">${own}</div><figcaption>${escapeHtml(plot.about)}</figcaption></figure>` as Html;
 }
 

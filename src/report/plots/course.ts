@@ -27,6 +27,8 @@ export interface Course {
 
 export interface Mark {
   readonly atMs: number;
+  /** Of something that goes on. */
+  readonly untilMs?: number;
   readonly what: string;
 }
 
@@ -39,11 +41,12 @@ export function coursePlot({ name, title, about, fromMs, toMs, paths, marks, bit
   return {
     name,
     title: printable(title, 80),
-    about: [about, ...(shown.length === 0 ? [] : [`${markWords(shown)}.`])].join(' '),
+    about,
+    ...legendOf(shown),
     spec: {
       width: WIDTH,
       height: HEIGHT - 40,
-      title: printable(title, 80),
+      title: titleOf(title, shown),
       layer: [
         {
           data: { values },
@@ -85,14 +88,36 @@ export function marksWithin(marks: readonly Mark[], fromMs: number, toMs: number
   return marks.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs).slice(0, MARKS_MAX);
 }
 
-export function markWords(marks: readonly Mark[]): string {
-  return marks
-    .map(({ what, atMs }, i) => `${i + 1}: ${printable(what, 80)} at ${formatPlain(atMs / 1_000)} s`)
-    .join('; ');
+/** Room for so many letters of a subtitle. */
+const LINE_LENGTH_MAX = 110;
+
+/** The numbers of the marks in words, below the title: a picture may be seen without its page. */
+export function titleOf(title: string, marks: readonly Mark[]) {
+  const lines: string[] = [];
+  for (const text of marks.map(wordsOf)) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + text.length + 2 <= LINE_LENGTH_MAX)
+      lines[lines.length - 1] = `${last}; ${text}`;
+    else lines.push(text);
+  }
+  return { text: printable(title, 80), ...(lines.length === 0 ? {} : { subtitle: lines }) };
+}
+
+export function legendOf(marks: readonly Mark[]): { legend?: string } {
+  return marks.length === 0 ? {} : { legend: `${marks.map(wordsOf).join('; ')}.` };
+}
+
+function wordsOf({ what, atMs, untilMs }: Mark, index: number): string {
+  const seconds = (ms: number): string => formatPlain(ms / 1_000);
+  const when = untilMs === undefined ? `at ${seconds(atMs)} s` : `from ${seconds(atMs)} to ${seconds(untilMs)} s`;
+  return `${index + 1}: ${printable(what, 80)} ${when}`;
 }
 
 /** Lines across, numbered above the plot: words would not fit where two are close. */
 export function markLayers(marks: readonly Mark[], x: ReturnType<typeof secondsAxis>) {
+  const lasting = marks.flatMap(({ atMs, untilMs }) =>
+    untilMs === undefined ? [] : [{ at: atMs / 1_000, until: untilMs / 1_000 }],
+  );
   return [
     {
       data: { values: marks.map(({ atMs }) => ({ at: atMs / 1_000 })) },
@@ -100,9 +125,28 @@ export function markLayers(marks: readonly Mark[], x: ReturnType<typeof secondsA
       encoding: { x: { field: 'at', ...x } },
     },
     {
-      data: { values: marks.map(({ atMs }, i) => ({ at: atMs / 1_000, text: String(i + 1) })) },
+      data: { values: lasting },
+      mark: { type: 'rule' as const, y: 0, color: ALARM.light, strokeWidth: 2.5 },
+      encoding: { x: { field: 'at', ...x }, x2: { field: 'until' } },
+    },
+    {
+      data: { values: numbersOf(marks, x.scale.domain) },
       mark: { type: 'text' as const, y: -3, baseline: 'bottom' as const, fontSize: 11, color: ALARM.light },
       encoding: { x: { field: 'at', ...x }, text: { field: 'text', type: 'nominal' as const } },
     },
   ];
+}
+
+const NUMBERS_APART_MIN = 14;
+
+/** Marks too close to each other for a number each have one together: 3–5. */
+function numbersOf(marks: readonly Mark[], [from, to]: readonly [number, number]): { at: number; text: string }[] {
+  const numbers: { at: number; first: number; last: number }[] = [];
+  for (const [i, { atMs }] of marks.entries()) {
+    const at = atMs / 1_000;
+    const before = numbers.at(-1);
+    if (before !== undefined && ((at - before.at) / (to - from)) * WIDTH < NUMBERS_APART_MIN) before.last = i + 1;
+    else numbers.push({ at, first: i + 1, last: i + 1 });
+  }
+  return numbers.map(({ at, first, last }) => ({ at, text: first === last ? String(first) : `${first}–${last}` }));
 }

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { ALARM, FAINT, INK, MAIN, PALE, PAPER } from '../colours.ts';
 import { type Results, type Run, type Series, type Setting, typicalRun } from '../experiment.ts';
 import { printable } from '../figures.ts';
-import { coursePlot } from './course.ts';
+import { coursePlot, type Mark } from './course.ts';
 import { type Plot, WIDTH } from './plot.ts';
 
 const ROW = 30;
@@ -20,9 +20,78 @@ export function plotsOfExperiment(results: Results): Plot[] {
   const measured = results.settings.filter(({ runs }) => runs.length > 0);
   const names = Object.keys(measured[0]?.measures ?? {});
   return [
-    ...names.map((name) => boxPlot(name, measured)),
+    ...names.map((name) => (isYesOrNo(name, measured) ? sharePlot(name, measured) : boxPlot(name, measured))),
     ...measured.slice(0, SERIES_MAX).map((setting, i) => seriesPlot(results, setting, i)),
   ].filter((plot) => plot !== undefined);
+}
+
+/** Such as whether a transfer came to its end: 100 or 0 of 100. */
+function isYesOrNo(measure: string, settings: readonly Setting[]): boolean {
+  const figures = settings.flatMap(({ runs }) => runs.map((run) => run.figures[measure]));
+  return (
+    settings[0]?.measures[measure]?.unit === '%' &&
+    figures.every((figure) => figure === null || figure === undefined || figure === 0 || figure === 100)
+  );
+}
+
+/** A box of nothing but 0 and 100 says nothing; the share of the runs does. */
+function sharePlot(measure: string, settings: readonly Setting[]): Plot | undefined {
+  const rows = settings.map((setting, row) => {
+    const known = setting.runs.flatMap(({ figures }) => figures[measure] ?? []);
+    const yes = known.filter((figure) => figure > 0).length;
+    return { row, name: printable(setting.name, 40), yes, of: known.length, share: yes / Math.max(1, known.length) };
+  });
+  if (rows.every(({ of }) => of === 0)) return undefined;
+  const title = `${measure}, share of the runs`;
+  const y = { field: 'row', type: 'ordinal' as const, scale: { domain: rows.map(({ row }) => row) } };
+  const x = { field: 'share', type: 'quantitative' as const, scale: { domain: [0, 1] as [number, number] } };
+  return {
+    name: `measure-${fileName(measure)}`,
+    title,
+    about: 'How many of the runs.',
+    spec: {
+      width: WIDTH - 80,
+      height: { step: ROW },
+      title,
+      layer: [
+        {
+          data: { values: rows },
+          mark: { type: 'bar', size: 15, color: MAIN.light },
+          encoding: {
+            y: { ...y, axis: rowAxis(rows) },
+            x: { ...x, axis: { title: null, format: '.0%', tickCount: 5 } },
+          },
+        },
+        {
+          data: {
+            values: rows.map(({ row, share, yes, of }) => ({ row, share, text: of === 0 ? '–' : `${yes} of ${of}` })),
+          },
+          mark: { type: 'text', align: 'left', dx: 6, fontSize: 11, color: INK.light },
+          encoding: { y, x, text: { field: 'text' } },
+        },
+        namesLayer(rows, y),
+      ],
+    },
+  };
+}
+
+interface Row {
+  readonly row: number;
+  readonly name: string;
+}
+
+/** Names are drawn as texts of their own, for an axis would cut them. */
+function rowAxis(rows: readonly Row[]) {
+  const width = 20 + Math.max(...rows.map(({ name }) => name.length)) * LETTER_WIDTH;
+  return { title: null, labels: false, ticks: false, domain: false, minExtent: width, maxExtent: width };
+}
+
+function namesLayer(rows: readonly Row[], y: { field: string; type: 'ordinal'; scale: { domain: number[] } }) {
+  return {
+    data: { values: rows.map(({ row, name }) => ({ row, name })) },
+    mark: { type: 'text' as const, align: 'right' as const, x: -10, fontSize: 11, color: INK.light },
+    encoding: { y, text: { field: 'name', type: 'nominal' as const } },
+  };
 }
 
 const BOX = {
@@ -36,7 +105,9 @@ const BOX = {
 };
 
 function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefined {
-  const unit = settings[0]?.measures[measure]?.unit ?? '';
+  const { unit = '', take } = settings[0]?.measures[measure] ?? {};
+  // What the links can carry is payload, and belongs beside payload only.
+  const isPayload = take === 'goodput';
   const rows = settings.map((setting, row) => ({ row, name: printable(setting.name, 40), setting }));
   const dots = rows.flatMap(({ row, setting }) =>
     setting.runs.flatMap(({ figures }) => {
@@ -50,11 +121,14 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
   );
   const papers = rows.flatMap(({ row, setting }) => papersOf(setting, measure).map((figure) => ({ row, figure })));
   const capacities = rows.flatMap(({ row, setting: { capacityMbit } }) =>
-    unit === 'Mbit/s' && capacityMbit !== undefined ? [{ row, figure: capacityMbit }] : [],
+    isPayload && capacityMbit !== undefined ? [{ row, figure: capacityMbit }] : [],
   );
   const missing = settings.reduce((sum, setting) => sum + (setting.measures[measure]?.missing ?? 0), 0);
-  const namesWidth = 20 + Math.max(...rows.map(({ name }) => name.length)) * LETTER_WIDTH;
   const title = unit === '' ? measure : `${measure}, ${unit}`;
+  const signs = [
+    papers.length === 0 ? '' : 'diamonds: figures from papers',
+    capacities.length === 0 ? '' : 'upright strokes: what the links can carry',
+  ].filter((sign) => sign !== '');
   const y = { field: 'row', type: 'ordinal' as const, scale: { domain: rows.map(({ row }) => row) } };
   const x = {
     field: 'figure',
@@ -73,23 +147,13 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
     spec: {
       width: WIDTH - 80,
       height: { step: ROW },
-      title,
+      title: { text: title, ...(signs.length === 0 ? {} : { subtitle: signs.join(', ') }) },
       layer: [
         {
           data: { values: dots.filter(({ row }) => boxed.has(row)) },
           mark: BOX,
           encoding: {
-            y: {
-              ...y,
-              axis: {
-                title: null,
-                labels: false,
-                ticks: false,
-                domain: false,
-                minExtent: namesWidth,
-                maxExtent: namesWidth,
-              },
-            },
+            y: { ...y, axis: rowAxis(rows) },
             x,
           },
         },
@@ -100,7 +164,15 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
         },
         {
           data: { values: papers },
-          mark: { type: 'point', shape: 'diamond', size: 90, filled: false, color: ALARM.light, strokeWidth: 2 },
+          mark: {
+            type: 'point',
+            shape: 'diamond',
+            size: 90,
+            filled: false,
+            opacity: 1,
+            color: ALARM.light,
+            strokeWidth: 2,
+          },
           encoding: { y, x },
         },
         {
@@ -108,11 +180,7 @@ function boxPlot(measure: string, settings: readonly Setting[]): Plot | undefine
           mark: { type: 'tick', orient: 'vertical', size: 20, thickness: 2, color: FAINT.light },
           encoding: { y, x },
         },
-        {
-          data: { values: rows.map(({ row, name }) => ({ row, name })) },
-          mark: { type: 'text', align: 'right', x: -10, fontSize: 11, color: INK.light },
-          encoding: { y, text: { field: 'name' } },
-        },
+        namesLayer(rows, y),
       ],
     },
   };
@@ -150,8 +218,29 @@ function seriesPlot({ experiment }: Results, setting: Setting, index: number): P
         bits: rate(series, run.originMs + from + Math.min(n, bins - 1) * binMs, binMs),
       })),
     })),
-    marks: run.steps,
+    marks: marksOf(run.steps),
   });
+}
+
+/** Changes that follow on one another at once are one: a path that gets worse and worse. */
+const CHANGES_APART_MS_MAX = 1_500;
+
+function marksOf(steps: Run['steps']): Mark[] {
+  const marks: (Mark & { readonly of: string | undefined; readonly times: number })[] = [];
+  for (const { what, atMs } of steps) {
+    const of = /^(.+) changes: /.exec(what)?.[1];
+    const last = marks.at(-1);
+    const isMore = of !== undefined && last?.of === of && atMs - (last.untilMs ?? last.atMs) <= CHANGES_APART_MS_MAX;
+    if (!isMore) marks.push({ atMs, what: what.replace(/["{}]/g, ''), of, times: 1 });
+    else
+      marks.splice(-1, 1, {
+        ...last,
+        untilMs: atMs,
+        times: last.times + 1,
+        what: `${of} changes ${last.times + 1} times`,
+      });
+  }
+  return marks;
 }
 
 /** The host that the experiment's first workload runs on; undefined where the text does not say it plainly. */

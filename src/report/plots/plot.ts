@@ -8,6 +8,8 @@ export interface Plot {
   readonly title: string;
   /** What is to be seen, for those who do not see it, and what to know about it. */
   readonly about: string;
+  /** What its own numbers mean; it stands in the picture too. */
+  readonly legend?: string;
   readonly spec: TopLevelSpec;
 }
 

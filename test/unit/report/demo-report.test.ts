@@ -47,7 +47,7 @@ describe("the demo's report", () => {
       valuesOf(received!.spec, 1).map(({ at }) => at),
       [11.7, 19.9],
     );
-    assert.match(received!.about, /1: path 1 is cut at 4.00 s; 2: path 1 is back at 8.00 s/);
+    assert.match(received!.legend!, /1: path 1 is cut at 4.00 s; 2: path 1 is back at 8.00 s/);
   });
 
   test('gives a download that did not finish no dot', () => {
