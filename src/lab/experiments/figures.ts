@@ -5,7 +5,7 @@ import { quantileOfSorted, sortSamples } from '../../analysis/quantiles.ts';
 import { failoverMs, regainMs } from '../../analysis/recovery.ts';
 import { mean } from '../../analysis/summary.ts';
 import type { Measures } from '../measures/sampler.ts';
-import type { WorkloadResult } from '../workloads/workload.ts';
+import type { LatencySamples, WorkloadResult } from '../workloads/workload.ts';
 import { payloadCapacity } from './capacity.ts';
 import type { Measure } from './measure-schema.ts';
 import type { Scene } from './scene.ts';
@@ -43,7 +43,11 @@ export function takeFigure(measure: Measure, run: RunData): number | undefined {
       );
     }
     case 'latency':
-      return latency(run, measure);
+      return latency(run, measure, samplesOf(run, measure.of));
+    case 'connect': {
+      const result = run.workloads.get(measure.of);
+      return latency(run, measure, result?.kind === 'connect-close' ? result.connectSamples : undefined);
+    }
     case 'stalled':
     case 'stalls':
     case 'startup': {
@@ -123,10 +127,18 @@ function percent(share: number | undefined): number | undefined {
   return share === undefined ? undefined : share * 100;
 }
 
-function latency(run: RunData, { of, from, to, at }: Of<'latency'>): number | undefined {
-  const result = run.workloads.get(of);
-  if (result === undefined || !('samples' in result)) return undefined;
-  const { atMs, ms } = result.samples;
+function samplesOf(run: RunData, name: string): LatencySamples | undefined {
+  const result = run.workloads.get(name);
+  return result !== undefined && 'samples' in result ? result.samples : undefined;
+}
+
+function latency(
+  run: RunData,
+  { from, to, at }: Of<'latency' | 'connect'>,
+  samples: LatencySamples | undefined,
+): number | undefined {
+  if (samples === undefined) return undefined;
+  const { atMs, ms } = samples;
   const within = ms.filter((_, i) => {
     const moment = atMs[i]! - run.originMs;
     return moment >= from && (to === undefined || moment < to);

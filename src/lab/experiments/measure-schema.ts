@@ -6,6 +6,11 @@ import { text } from './experiment-schema.ts';
 
 const of = text('the name of a workload');
 const window = { from: time.default(0), to: time.optional() };
+const quantile = z
+  .union([z.enum(['min', 'mean', 'max']), z.string().regex(/^p\d{1,2}(\.\d+)?$/)], {
+    error: 'min, mean, max, or p50, p99 …',
+  })
+  .default('p50');
 const direction = z.enum(['up', 'down'], { error: 'up or down' }).default('down');
 
 const SHAPES = {
@@ -35,15 +40,9 @@ const SHAPES = {
   /** What a link carried, Ethernet headers included, Mbit/s. */
   rate: { link: text('the name of a link'), direction, ...window },
   /** Of answers, ms. */
-  latency: {
-    of,
-    ...window,
-    at: z
-      .union([z.enum(['min', 'mean', 'max']), z.string().regex(/^p\d{1,2}(\.\d+)?$/)], {
-        error: 'min, mean, max, or p50, p99 …',
-      })
-      .default('p50'),
-  },
+  latency: { of, ...window, at: quantile },
+  /** Until connections stand, the proxy's handshake included, ms. */
+  connect: { of, ...window, at: quantile },
   /** Of streams: time not played, ms; times it happened; time until it played, ms. */
   stalled: { of },
   stalls: { of },
@@ -69,6 +68,7 @@ export const measureSchema = z.discriminatedUnion(
     section({ take: z.literal('regain'), ...SHAPES.regain }, 'a measure of regain'),
     section({ take: z.literal('rate'), ...SHAPES.rate }, 'a measure of rate'),
     section({ take: z.literal('latency'), ...SHAPES.latency }, 'a measure of latency'),
+    section({ take: z.literal('connect'), ...SHAPES.connect }, 'a measure of connect'),
     section({ take: z.literal('stalled'), ...SHAPES.stalled }, 'a measure of stalled'),
     section({ take: z.literal('stalls'), ...SHAPES.stalls }, 'a measure of stalls'),
     section({ take: z.literal('startup'), ...SHAPES.startup }, 'a measure of startup'),
@@ -89,6 +89,7 @@ export const UNITS: Readonly<Record<MeasureKind, string>> = {
   regain: 's',
   rate: 'Mbit/s',
   latency: 'ms',
+  connect: 'ms',
   stalled: 'ms',
   stalls: '',
   startup: 'ms',

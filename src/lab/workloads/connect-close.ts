@@ -68,6 +68,7 @@ export class ConnectCloseDriver implements Driver, Timed {
       latency: this.#latencies.summary(),
       connectLatency: this.#connects.summary(),
       samples: this.#latencies.samples,
+      connectSamples: this.#connects.samples,
     };
   }
 

@@ -221,6 +221,7 @@ export interface ConnectCloseResult extends TransferResult {
   /** From the start of the connection until it stands, the proxy's handshake included. */
   readonly connectLatency: LatencySummary | undefined;
   readonly samples: LatencySamples;
+  readonly connectSamples: LatencySamples;
 }
 
 export interface StreamResult extends TransferResult {
