@@ -15,10 +15,10 @@ export class Mailbox<Message> {
     this.#wakeFd = wakeFd;
   }
 
-  /** Does nothing once closed. */
-  post(message: Message): void {
+  /** Does nothing once closed. `transfer`: ports of the message, which move to the reader. */
+  post(message: Message, transfer: readonly MessagePort[] = []): void {
     if (this.#closed) return;
-    this.#port.postMessage(message);
+    this.#port.postMessage(message, transfer);
     signalEventfd(this.#wakeFd);
   }
 

@@ -23,6 +23,8 @@ const ENOBUFS = 105;
 const ECONNREFUSED = 111;
 
 export interface RaceOwner {
+  /** An attempt is on its way; the descriptor is the race's. */
+  onBegun?(fd: number): void;
   /** The connection stands and is the owner's, writable, with the owner as its handler to be set. */
   onConnected(connection: Connection, address: string): void;
   /** No address is left. `errno` is the first attempt's, 0 when there was none; `option` names one the kernel refused. */
@@ -216,6 +218,7 @@ export class Race implements ConnectionHandler, Timed {
         this.#lose(-fd, undefined);
         return undefined;
       }
+      this.#owner.onBegun?.(fd);
       const connection = new Connection(this.#loop, fd, this.#options.mptcp, this);
       if (!connection.failed) return connection;
       // Not watched, so nothing would ever be heard of it.

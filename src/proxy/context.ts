@@ -13,6 +13,7 @@ import type { MainThread } from './main-thread.ts';
 import type { FromThread } from './messages.ts';
 import type { PathSources } from './path-sources.ts';
 import type { PlainPeers } from './plain-peers.ts';
+import type { Purpose, WishLine } from './purpose.ts';
 import type { Routes } from './routes.ts';
 import type { SourceLimits } from './source-limits.ts';
 
@@ -23,6 +24,8 @@ export interface LiveFlow extends Tunable {
   /** Looks at what the kernel says of its MPTCP sides; ends the flow when a peer has been silent for too long. */
   watch(): void;
   status(): FlowStatus;
+  /** `undefined`: it has asked for nothing yet. */
+  readonly purpose: Purpose | undefined;
   /** Ends the flow from outside. */
   cut(end: FlowEnd): void;
 }
@@ -36,6 +39,7 @@ export interface Context {
   readonly main: MainThread;
   readonly plainPeers: PlainPeers;
   readonly paths: PathSources;
+  readonly wishes: WishLine;
   readonly congestion: CongestionMemory;
   readonly mptcpAvailable: boolean;
   /** Milliseconds since 1970 at the loop's zero. */

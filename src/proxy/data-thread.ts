@@ -27,6 +27,7 @@ import { MainThread } from './main-thread.ts';
 import type { DialRequest, FromThread, ListenerHandle, ThreadSetup, ToThread } from './messages.ts';
 import { PathSources } from './path-sources.ts';
 import { PlainPeers } from './plain-peers.ts';
+import { WishLine } from './purpose.ts';
 import { Routes } from './routes.ts';
 import { SourceLimits } from './source-limits.ts';
 
@@ -78,6 +79,7 @@ class DataThread implements Timed {
       main: new MainThread(post),
       plainPeers: new PlainPeers(),
       paths: new PathSources(),
+      wishes: new WishLine(),
       congestion: new CongestionMemory(),
       mptcpAvailable: setup.mptcpAvailable,
       epoch: Date.now() - performance.now(),
@@ -127,6 +129,9 @@ class DataThread implements Timed {
     switch (message.kind) {
       case 'configure':
         return this.#configure(message);
+      case 'wishes':
+        this.#context.wishes.port = message.port;
+        return;
       case 'paths':
         this.#context.paths.paths = message.paths;
         return;
@@ -164,6 +169,8 @@ class DataThread implements Timed {
       this.#acceptors.delete(key);
     }
     for (const listener of message.listeners) this.#listen(listener);
+    const told = [...context.flows].filter(({ purpose }) => purpose?.anew() === true);
+    if (told.length > 0) this.#post({ kind: 'wished' });
   }
 
   #listen(listener: ListenerHandle): void {

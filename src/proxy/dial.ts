@@ -1,6 +1,7 @@
 // Opens the way to a destination: route, name, connection race, and the handshakes of the proxies on the way.
 
 import type { OutboundConfig, SocketConfig } from '../config/config.ts';
+import { formatWish } from '../config/wish.ts';
 import type { Connection, ConnectionHandler } from '../dataplane/connection.ts';
 import { Race, type RaceOwner } from '../dataplane/race.ts';
 import { createHttpClient } from '../handshake/http-client.ts';
@@ -18,6 +19,8 @@ import { failureOf } from './connect-failures.ts';
 import type { Context } from './context.ts';
 import { fallbackCounter } from './counter-layout.ts';
 import type { NameWaiter } from './main-thread.ts';
+import type { PathUse } from './path-sources.ts';
+import type { Purpose } from './purpose.ts';
 import type { Route, RouteSearch } from './routes.ts';
 
 export interface Dialed {
@@ -44,12 +47,15 @@ const NOTHING = new Uint8Array(0);
 /** Has no limit of time of its own: the owner cancels. */
 export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
   readonly #context: Context;
+  readonly #purpose: Purpose;
   readonly #search: RouteSearch;
   readonly #owner: DialOwner;
   #destination: Destination;
   #route: Route | undefined;
   #question = 0;
   #race: Race | undefined;
+  /** Over which paths; `undefined`: as the kernel chooses. */
+  #use: PathUse | undefined;
   #connection: Connection | undefined;
   #reached: Endpoint = { address: '0.0.0.0', port: 0 };
   #mptcp: MptcpState = 'not-asked';
@@ -60,9 +66,10 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
   #handshake: OutboundHandshake | undefined;
   #asksMptcp = false;
 
-  constructor(context: Context, search: RouteSearch, destination: Destination, owner: DialOwner) {
+  constructor(context: Context, purpose: Purpose, destination: Destination, owner: DialOwner) {
     this.#context = context;
-    this.#search = search;
+    this.#purpose = purpose;
+    this.#search = purpose.find();
     this.#destination = destination;
     this.#owner = owner;
   }
@@ -105,15 +112,23 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     const allowed = this.#hops.length > 0 ? addresses : addresses.filter((address) => this.#route?.permits(address));
     if (complete && allowed.length === 0) return this.#deny();
     this.#race ??= this.#createRace(allowed, complete);
-    this.#race.add(allowed, complete);
+    const reachable = allowed.filter((address) => this.#use?.permits(address) ?? true);
+    if (complete && reachable.length === 0) return this.#failUnreachable();
+    this.#race.add(reachable, complete);
   }
 
   onNoName(failure: ConnectFailure, detail: string): void {
     this.#owner.onDialFailed(failure, detail);
   }
 
+  onBegun(fd: number): void {
+    if (this.#asksMptcp) this.#purpose.begun(fd);
+  }
+
   onConnected(connection: Connection, address: string): void {
     const { port } = this.#target;
+    const judged = this.#hops.length === 0 ? address : canonicalIp(this.#destination.host);
+    this.#purpose.stands(connection.fd, judged);
     this.#connection = connection;
     this.#reached = { address, port };
     this.#mptcp = this.#stateOf(connection);
@@ -150,6 +165,7 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
 
   #take(route: Route): void {
     this.#route = route;
+    this.#purpose.decided(route);
     this.#hops = route.chain.filter((hop) => hop.server !== undefined);
   }
 
@@ -166,6 +182,12 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     this.#resolve(this.#target);
   }
 
+  #failUnreachable(): void {
+    this.#race?.cancel();
+    const detail = `no path works that the wish \`${formatWish(this.#purpose.wish)}\` allows`;
+    this.#owner.onDialFailed('network-unreachable', detail);
+  }
+
   #deny(): void {
     this.#race?.cancel();
     this.#owner.onDialFailed('denied', 'no address of the destination is allowed');
@@ -180,11 +202,13 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     this.#asksMptcp = first.transport !== 'tcp' && mptcpAvailable && !skip;
     const { sourceAddress, interface: device, mark } = first.socket;
     const isFree = sourceAddress.length === 0 && device === undefined && mark === undefined;
-    const others = isFree ? paths.forConnection(this.#asksMptcp) : undefined;
+    const isNear = addresses.every((address) => paths.isNear(address));
+    const others = isFree && !isNear ? paths.forConnection(this.#asksMptcp, this.#purpose.choice) : undefined;
+    this.#use = others;
     const hasChoice = sourceAddress.length > 1 || others !== undefined;
     const options = {
       mptcp: this.#asksMptcp,
-      sourceAddress,
+      sourceAddress: others?.sources ?? sourceAddress,
       socket: { ...first.socket, congestion: initialCongestion(first.socket.congestion) },
       // A proxy's handshake begins with our bytes, so there is something to put into the SYN; but it makes every
       // attempt look connected, so it is for a single address only, from a single source.

@@ -16,6 +16,7 @@ import { Dial, type Dialed, type DialOwner } from './dial.ts';
 import type { FlowEnd, FlowRecord } from './flow-record.ts';
 import { FlowSides } from './flow-sides.ts';
 import type { FlowPhase, FlowStatus } from './flow-status.ts';
+import { Purpose } from './purpose.ts';
 
 const EAGAIN = 11;
 /** Read at once from a client in its handshake. */
@@ -49,6 +50,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   readonly id: string;
   readonly sides: FlowSides;
   user: string | undefined;
+  purpose: Purpose | undefined;
   readonly #context: Context;
   readonly #origin: FlowOrigin;
   readonly #client: Connection;
@@ -274,15 +276,15 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   }
 
   #connect(destination: Destination): void {
-    const { loop, routes, config, histograms } = this.#context;
+    const { loop, config, histograms } = this.#context;
     const { inbound, client } = this.#origin;
     this.#phase = 'connecting';
     this.#asked = destination;
     this.#requestedAt = loop.now;
     if (this.#origin.handshake !== undefined) histograms.observe('handshake', (loop.now - this.#acceptedAt) / 1000);
-    const search = routes.find({ inbound, source: client.address, user: this.user, destination });
+    this.purpose = new Purpose(this.#context, { inbound, source: client.address, user: this.user, destination });
     loop.arm(this.#timer, loop.now + config.timeouts.connect);
-    this.#dial = new Dial(this.#context, search, destination, this);
+    this.#dial = new Dial(this.#context, this.purpose, destination, this);
     this.#dial.start();
   }
 
@@ -371,7 +373,6 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
   #record(): FlowRecord {
     const { epoch, loop } = this.#context;
     const at = (time: number) => (time === 0 ? undefined : Math.round((epoch + time) * 1000) / 1000);
-    const relay = this.#relay;
     const { inbound, client } = this.#origin;
     return {
       id: this.id,
@@ -384,12 +385,12 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
       acceptedAt: at(this.#acceptedAt) as number,
       requestedAt: at(this.#requestedAt),
       connectedAt: at(this.#connectedAt),
-      firstByteUpAt: at(this.#earlyAt || (relay?.firstUpAt ?? 0)),
-      firstByteDownAt: at(relay?.firstDownAt ?? 0),
+      firstByteUpAt: at(this.#earlyAt || (this.#relay?.firstUpAt ?? 0)),
+      firstByteDownAt: at(this.#relay?.firstDownAt ?? 0),
       endedAt: at(loop.now) as number,
-      bytesUp: this.#earlyBytes + (relay?.up.bytes ?? 0),
-      bytesDown: relay?.down.bytes ?? 0,
-      longestStallMs: Math.round(relay?.stallMsMax ?? 0),
+      bytesUp: this.#earlyBytes + (this.#relay?.up.bytes ?? 0),
+      bytesDown: this.#relay?.down.bytes ?? 0,
+      longestStallMs: Math.round(this.#relay?.stallMsMax ?? 0),
       end: this.#end,
       detail: this.#detail,
       ...this.sides.records(),

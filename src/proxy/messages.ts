@@ -1,5 +1,6 @@
 // What the main thread and the data-plane threads tell each other.
 
+import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import type { ConnectFailure } from '../handshake/inbound.ts';
 import type { PathState } from '../routing/path-choice.ts';
@@ -40,6 +41,8 @@ export type ToThread =
       /** Keys of listeners to close. */
       readonly closing: readonly string[];
     }
+  /** For `WishMessage`s, to the path manager; the port comes along. */
+  | { readonly kind: 'wishes'; readonly port: MessagePort }
   | { readonly kind: 'paths'; readonly paths: readonly PathState[] }
   | { readonly kind: 'own-addresses'; readonly addresses: readonly string[] }
   | {
@@ -98,5 +101,7 @@ export type FromThread =
   /** A dialed connection broke off. `fd`, the main thread's, is the far end of the pair: all that came is in it. */
   | { readonly kind: 'broken'; readonly id: number; readonly fd: number }
   | { readonly kind: 'flows'; readonly id: number; readonly flows: readonly FlowStatus[] }
+  /** After a new configuration: connections are for something else, and the path manager has been told. */
+  | { readonly kind: 'wished' }
   | { readonly kind: 'log'; readonly level: 'warn' | 'error'; readonly code: string; readonly message: string }
   | { readonly kind: 'drained' /** Connections that had to be cut. */; readonly cut: number };

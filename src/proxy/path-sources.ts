@@ -1,8 +1,12 @@
-// Over which managed paths a new connection is tried beside the one that the kernel chooses for it: the kernel follows
-// its default route though the path behind it may be dead.
+// Over which managed paths a new connection is tried. As a rule over the one that the kernel chooses, and beside it over
+// the others: the kernel follows its default route though the path behind it may be dead. Where a wish speaks against
+// the kernel's choice, over those that the wish allows, the best first.
 
 import type { OtherPaths } from '../dataplane/race.ts';
-import type { PathState } from '../routing/path-choice.ts';
+import { isLoopback } from '../routing/access.ts';
+import { NetworkSet } from '../routing/network-set.ts';
+import { type ChoiceOptions, choosePaths, isAnyPathFine, type PathState } from '../routing/path-choice.ts';
+import { familyOf } from '../wire/ip.ts';
 
 /** Without knowledge of the server: few are farther by a path that is worth waiting for. */
 const DELAY_MS_UNKNOWN = 75;
@@ -15,35 +19,74 @@ const SERVERS_MAX = 1_024;
 /** Weight of the newest answer. */
 const SMOOTHING = 0.3;
 const NONE = { sources: [], delayMs: 0 };
+const ANY: ChoiceOptions = { wish: { kind: 'max-throughput' }, bytes: 0, meteredAfter: undefined };
+
+export interface PathUse extends OtherPaths {
+  /** To connect from, one for each family at the most; empty: the kernel chooses. */
+  readonly sources: readonly string[];
+  /** Whether a destination can be reached as is wished. */
+  permits(address: string): boolean;
+}
 
 export class PathSources {
   /** As the path manager told last; none when there is no manager. Bounded by the paths. */
-  paths: readonly PathState[] = [];
+  #paths: readonly PathState[] = [];
+  /** Their own networks: what is there is reached over the link that it is on. */
+  #near = new NetworkSet([]);
   /** How long connections took, by server. Bounded by SERVERS_MAX, the oldest go first. */
   readonly #answers = new Map<string, number>();
+
+  get paths(): readonly PathState[] {
+    return this.#paths;
+  }
+
+  set paths(paths: readonly PathState[]) {
+    this.#paths = paths;
+    this.#near = new NetworkSet(paths.map(({ network }) => network));
+  }
+
+  /** Whether an address is on this machine or on one of its links, so that no path has to lead there. */
+  isNear(address: string): boolean {
+    return isLoopback(address) || this.#near.has(address);
+  }
 
   /**
    * For one connection; `undefined` where there is no choice. A TCP connection stays for ever on the path that wins, so
    * another one gets its chance only when the first has been silent for long; an MPTCP connection takes them all in the
    * end.
    */
-  forConnection(mptcp: boolean): OtherPaths | undefined {
-    if (this.paths.length < 2) return undefined;
+  forConnection(mptcp: boolean, wish: ChoiceOptions = ANY): PathUse | undefined {
+    const families = ([4, 6] as const).map((family) => {
+      const paths = this.paths.filter((path) => path.family === family);
+      const chosen = choosePaths(paths, wish);
+      return { family, chosen: chosen.map(({ path }) => path), isFree: isAnyPathFine(paths, chosen) };
+    });
+    const isStrict = wish.wish.kind === 'only';
+    if (this.paths.length < 2 && !isStrict && families.every(({ isFree }) => isFree)) return undefined;
+    const answered = (remote: string, ms: number): void => this.#answered(remote, ms);
+    const chosen = families.flatMap((one) => one.chosen);
     return {
-      besides: (local, remote) => this.#besides(local, remote, mptcp),
-      answered: (remote, ms) => this.#answered(remote, ms),
+      sources: families.flatMap((one) => (one.isFree ? [] : one.chosen.slice(0, 1).map(({ address }) => address))),
+      permits: (address) =>
+        !isStrict || this.isNear(address) || chosen.some(({ family }) => family === familyOf(address)),
+      besides: (local, remote) => this.#besides(local, remote, mptcp, chosen),
+      answered,
     };
   }
 
-  #besides(local: string, remote: string, mptcp: boolean): ReturnType<OtherPaths['besides']> {
-    const chosen = this.paths.find(({ address }) => address === local);
+  #besides(
+    local: string,
+    remote: string,
+    mptcp: boolean,
+    chosen: readonly PathState[],
+  ): ReturnType<OtherPaths['besides']> {
+    const used = this.paths.find(({ address }) => address === local);
     // By loopback, a tunnel, or whatever else is not managed: there is a reason for that.
-    if (chosen === undefined) return NONE;
-    const sources = this.paths
-      .filter(({ works, address, family }) => works && address !== local && family === chosen.family)
-      .sort((a, b) => Number(a.backup) - Number(b.backup) || a.priority - b.priority)
+    if (used === undefined) return NONE;
+    const sources = chosen
+      .filter(({ address, family }) => address !== local && family === used.family)
       .map(({ address }) => address);
-    return { sources, delayMs: !chosen.works ? 0 : mptcp ? this.#delayMs(remote) : DELAY_MS_MAX };
+    return { sources, delayMs: !used.works ? 0 : mptcp ? this.#delayMs(remote) : DELAY_MS_MAX };
   }
 
   #delayMs(remote: string): number {

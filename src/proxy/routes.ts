@@ -3,7 +3,8 @@
 // A name can be judged before it is resolved, after, or both (see routing/rules.ts), which makes a route one of three:
 // taken as it is, taken for those addresses that pass, or chosen by the addresses.
 
-import type { Config, InboundConfig, OutboundConfig } from '../config/config.ts';
+import type { Config, InboundConfig, OutboundConfig, RuleConfig, Wish } from '../config/config.ts';
+import { formatWish } from '../config/wish.ts';
 import { type Access, compileAccess } from '../routing/access.ts';
 import { compileRules, DENY, type Question, type Rules } from '../routing/rules.ts';
 import type { Destination } from '../wire/destination.ts';
@@ -23,6 +24,8 @@ export interface Route {
   readonly chain: readonly OutboundConfig[];
   /** The name must be resolved here even when a proxy could do it: which addresses are right is ours to say. */
   readonly checked: boolean;
+  /** What the paths are to be used for; `undefined`: the rule does not say. */
+  readonly wish: Wish | undefined;
   /** Whether the destination may be at this address. */
   permits(address: string): boolean;
 }
@@ -37,11 +40,14 @@ export class Routes {
   readonly #rules: Rules;
   readonly #access: ReadonlyMap<string, Access>;
   readonly #chains: ReadonlyMap<string, readonly OutboundConfig[]>;
+  /** By what the rules are compiled with: rules of one outbound and different wishes lead to different things. */
+  readonly #outcomes: ReadonlyMap<string, RuleConfig>;
   #own: ReadonlySet<string>;
 
   /** `own`: the machine's addresses as of now. */
   constructor(config: Config, own: ReadonlySet<string>) {
-    this.#rules = compileRules(config.rules);
+    this.#outcomes = new Map(config.rules.map((rule) => [outcomeOf(rule), rule]));
+    this.#rules = compileRules(config.rules.map((rule) => ({ when: rule.when, use: outcomeOf(rule) })));
     this.#access = new Map(config.inbounds.map((inbound) => [inbound.name, compileAccess(inbound)]));
     const outbounds = new Map(config.outbounds.map((outbound) => [outbound.name, outbound]));
     this.#chains = new Map(config.outbounds.map((outbound) => [outbound.name, chainOf(outbound, outbounds)]));
@@ -90,19 +96,25 @@ export class Routes {
 
   #route(query: RouteQuery, question: Question, use: string, checked: boolean): Route {
     const access = this.#accessOf(query.inbound);
-    const chain = this.#chains.get(use) ?? [];
+    const { use: name, wish } = this.#outcomes.get(use) ?? { use, wish: undefined };
+    const chain = this.#chains.get(name) ?? [];
     const guarded = query.inbound.type !== 'forward';
     const permits = (address: string) => {
       if (guarded && !access.mayReach(query.source, address, this.#own)) return false;
       return !checked || this.#rules.filterAddresses(question, use, [address]).length > 0;
     };
-    return { name: use, chain, checked, permits };
+    return { name, chain, checked, wish, permits };
   }
 
   #accessOf(inbound: InboundConfig): Access {
     // An inbound that a reload has removed keeps its policy for the connections that it still has.
     return this.#access.get(inbound.name) ?? compileAccess(inbound);
   }
+}
+
+/** A name of an outbound holds no space. */
+function outcomeOf({ use, wish }: RuleConfig): string {
+  return wish === undefined || use === DENY ? use : `${use} ${formatWish(wish)}`;
 }
 
 /** From the outbound that opens the connection to the one that is asked for. The configuration has checked that it ends. */

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import { allocateCounters, readCounters, sumCounters } from '../dataplane/counters.ts';
 import { ResolveError } from '../dataplane/resolve-error.ts';
@@ -28,6 +29,8 @@ export interface ServiceOptions {
   readonly sink: FlowSink;
   /** The sink wants records even with `log: off`. */
   readonly observed?: boolean;
+  /** After a reload: the path manager has been told of other wishes. */
+  readonly onWished?: () => void;
   /** Called when a thread died: the process cannot go on. */
   readonly onCrash: (error: Error) => void;
 }
@@ -147,6 +150,14 @@ export class ProxyService {
     return fixed;
   }
 
+  /** Has every thread tell what its connections are for; `open` makes a port to the path manager for each of them. */
+  tellWishes(open: () => MessagePort): void {
+    for (let thread = 0; thread < this.#threads.count; thread++) {
+      const port = open();
+      this.#threads.post(thread, { kind: 'wishes', port }, [port]);
+    }
+  }
+
   /** The managed paths, whenever there is news of them; none when they are not managed any more. */
   setPaths(paths: readonly PathState[]): void {
     this.#threads.broadcast({ kind: 'paths', paths });
@@ -208,6 +219,8 @@ export class ProxyService {
         return;
       case 'log':
         return this.#options.log[message.level](message.code, message.message, { thread });
+      case 'wished':
+        return this.#options.onWished?.();
       case 'drained':
         this.#cutCount += message.cut;
         return;

@@ -1,6 +1,6 @@
 // The data-plane threads as the main thread sees them: start, messages, end.
 
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import { Mailbox } from '../dataplane/mailbox.ts';
 import type { FromThread, ThreadSetup, ToThread } from './messages.ts';
 
@@ -35,8 +35,9 @@ export class Threads {
     return this.#running.length;
   }
 
-  post(thread: number, message: ToThread): void {
-    this.#running[thread]?.mailbox.post(message);
+  /** `transfer`: ports of the message, which move to the thread. */
+  post(thread: number, message: ToThread, transfer?: readonly MessagePort[]): void {
+    this.#running[thread]?.mailbox.post(message, transfer);
   }
 
   broadcast(message: ToThread): void {

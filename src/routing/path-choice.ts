@@ -12,6 +12,8 @@ export interface PathState {
   readonly interface: string;
   readonly family: 4 | 6;
   readonly address: string;
+  /** In CIDR notation: what is on the link. */
+  readonly network: string;
   readonly cost: 'free' | 'metered';
   /** Smaller is preferred. */
   readonly priority: number;

@@ -56,6 +56,22 @@ export function acceptedIsMptcp(fd: number): boolean {
   return getInt(fd, k.SOL_SOCKET, k.SO_PROTOCOL) === k.IPPROTO_MPTCP;
 }
 
+/** struct mptcp_info up to its mptcpi_token. */
+const INFO_BYTES = 16;
+const TOKEN_AT = 12;
+const info = new NativeBuffer(INFO_BYTES);
+
+/**
+ * By which the kernel and its path managers name the connection, from `connect` on, before it stands; `undefined` for a
+ * socket that is not MPTCP, or not any more.
+ */
+export function mptcpToken(fd: number): number | undefined {
+  length.view.setUint32(0, INFO_BYTES, true);
+  if (getsockopt(fd, k.SOL_MPTCP, k.MPTCP_INFO, info, length) < 0) return undefined;
+  const token = info.view.getUint32(TOKEN_AT, true);
+  return token === 0 ? undefined : token;
+}
+
 const nothing = new NativeBuffer(0);
 const length = new NativeBuffer(4);
 

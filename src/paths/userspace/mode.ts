@@ -8,6 +8,7 @@ import type { PathState } from '../../routing/path-choice.ts';
 import type { PmEvent } from '../../wire/mptcp-pm.ts';
 import type { RuleChange } from '../../wire/rtnetlink.ts';
 import type { SubflowProgress } from '../../wire/subflow-dump.ts';
+import { networkOf } from '../network-of.ts';
 import { type Path, pathKey } from '../path.ts';
 import type { Step } from '../plan.ts';
 import type { Policy, Settings, SubflowPath } from './desired.ts';
@@ -132,7 +133,8 @@ export class UserspaceMode {
 
 /** As whoever dials sees it. */
 export function statePath(path: Path, isDead: boolean, rttMs: number | undefined): PathState {
-  const { name, interface: device, family, address, cost, priority, backup, trouble } = path;
+  const { name, interface: device, family, address, prefix, cost, priority, backup, trouble } = path;
   const works = trouble === undefined && !isDead;
-  return { name, interface: device, family, address, cost, priority, works, backup, rttMs };
+  const network = `${networkOf(address, prefix)}/${prefix}`;
+  return { name, interface: device, family, address, network, cost, priority, works, backup, rttMs };
 }

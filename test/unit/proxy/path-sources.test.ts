@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { PathSources } from '#anabranch/proxy/path-sources.js';
-import type { PathState } from '#anabranch/routing/path-choice.js';
+import type { PathState, PathWish } from '#anabranch/routing/path-choice.js';
 
 const WIFI = '192.0.2.7';
 const CELLULAR = '198.51.100.7';
@@ -18,6 +18,7 @@ function path(address: string, more: Partial<PathState> = {}): PathState {
     interface: name,
     family,
     address,
+    network: family === 4 ? `${address.replace(/\d+$/, '0')}/24` : 'fd00::/64',
     cost: 'free',
     priority: 0,
     works: true,
@@ -54,6 +55,32 @@ test('nobody waits for a path that is known to be dead', () => {
 
 test('a TCP connection, which stays where it begins, waits longer', () => {
   assert.equal(besides([path(WIFI), path(CELLULAR)], WIFI, false)?.delayMs, 250);
+});
+
+test('what a wish leaves of the paths', () => {
+  const sources = new PathSources();
+  const metered = { cost: 'metered', priority: 1 } as const;
+  sources.paths = [path(WIFI), path(CELLULAR, metered), path('fd00::7', metered)];
+  const of = (wish: PathWish) => sources.forConnection(true, { wish, bytes: 0, meteredAfter: undefined });
+  const table: readonly (readonly [PathWish, readonly string[], readonly string[]])[] = [
+    [{ kind: 'max-throughput' }, [], [CELLULAR]],
+    [{ kind: 'avoid-metered' }, [WIFI], []],
+    [{ kind: 'prefer', path: CELLULAR }, [CELLULAR], [CELLULAR]],
+    [{ kind: 'only', path: CELLULAR }, [CELLULAR], [CELLULAR]],
+  ];
+  for (const [wish, begin, beside] of table) {
+    const use = of(wish);
+    assert.deepEqual(use?.sources, begin, wish.kind);
+    assert.deepEqual(use?.besides(WIFI, SERVER).sources, beside, wish.kind);
+    assert.equal(use?.permits('2001:db8::1'), wish.kind !== 'only');
+  }
+  sources.paths = [path(WIFI), path(CELLULAR, { ...metered, works: false })];
+  assert.equal(of({ kind: 'only', path: CELLULAR })?.permits(SERVER), false);
+  assert.equal(sources.isNear('192.0.2.200') && sources.isNear('127.0.0.1') && !sources.isNear(SERVER), true);
+  // Without knowledge of any path there is none to go over.
+  sources.paths = [];
+  assert.equal(of({ kind: 'only', path: CELLULAR })?.permits(SERVER), false);
+  assert.equal(of({ kind: 'avoid-metered' }), undefined);
 });
 
 test('how long a server took before is how long it is waited for, within bounds', () => {

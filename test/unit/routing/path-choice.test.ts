@@ -5,7 +5,15 @@ import fc from 'fast-check';
 import { choosePaths, isAnyPathFine, type PathState, type PathWish } from '#anabranch/routing/path-choice.js';
 
 function path(name: string, more: Partial<PathState> = {}): PathState {
-  const common = { family: 4, cost: 'free', priority: 100, works: true, backup: false, rttMs: undefined } as const;
+  const common = {
+    family: 4,
+    network: '192.0.2.0/24',
+    cost: 'free',
+    priority: 100,
+    works: true,
+    backup: false,
+    rttMs: undefined,
+  } as const;
   return { name, interface: `${name}0`, address: `192.0.2.${name.length}`, ...common, ...more };
 }
 
@@ -88,6 +96,7 @@ test('whatever the paths: only what works, the best at once, nothing metered for
     interface: fc.constantFrom('a', 'x', 'y'),
     family: fc.constant(4 as const),
     address: fc.nat(255).map((n) => `192.0.2.${n}`),
+    network: fc.constant('192.0.2.0/24'),
     cost: fc.constantFrom('free' as const, 'metered' as const),
     priority: fc.nat(3),
     works: fc.boolean(),

@@ -26,7 +26,15 @@ interface Live {
 }
 
 export function subflowPath(name: string, more: Partial<SubflowPath> = {}): SubflowPath {
-  const common = { family: 4, cost: 'free', priority: 100, works: true, backup: false, rttMs: undefined } as const;
+  const common = {
+    family: 4,
+    network: '192.0.2.0/24',
+    cost: 'free',
+    priority: 100,
+    works: true,
+    backup: false,
+    rttMs: undefined,
+  } as const;
   const rest = { joins: true, signalPort: undefined, gateways: [], index: 1 };
   return { name, interface: name, address: `192.0.2.${name.length}`, ...common, ...rest, ...more };
 }
