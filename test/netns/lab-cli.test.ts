@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { until } from '../loopback/support/wait.ts';
 import { requireCommands, requireNamespaces } from '../requirements.ts';
 import { asOrdinaryUser, bringUp, leftOf, runLab, startUp } from './lab-command.ts';
 
@@ -130,7 +131,7 @@ test('down ends a lab, and leaves nothing', { skip, timeout: 120_000 }, async ()
   const ended = once(child, 'exit');
   assert.deepEqual(runLab(['down', '--lab', id]), { code: 0, out: '', err: '' });
   assert.deepEqual(await ended, [0, null]);
-  assert.deepEqual(leftOf(id), []);
+  await untilNothingLeft(id);
 });
 
 test('clean removes what a kill −9 left, and says so', { skip, timeout: 120_000 }, async () => {
@@ -142,7 +143,7 @@ test('clean removes what a kill −9 left, and says so', { skip, timeout: 120_00
   assert.ok(leftOf(id).length > 0);
   assert.match(runLab(['exec', '--lab', id, 'client', 'true']).err, /no lab /);
   assert.match(runLab(['clean']).out, new RegExp(`^removed: .*\\b${id}\\b`));
-  assert.deepEqual(leftOf(id), []);
+  await untilNothingLeft(id);
 });
 
 test('the timeline is played when it is asked for', { skip, timeout: 120_000 }, async () => {
@@ -151,10 +152,13 @@ test('the timeline is played when it is asked for', { skip, timeout: 120_000 }, 
   const hosts = 'hosts: { a: , b: }\nlinks: { wire: { between: [a, b] } }\n';
   writeFileSync(path, `${hosts}timeline: [{ at: 50ms, set: wire, to: { rate: 3mbit } }]\n`);
   await bringUp([path, '--id', id, '--play']);
-  await sleep(500);
-  assert.match(runLab(['link', '--lab', id]).out, /3 Mbit\/s/);
+  await until(
+    () => /3 Mbit\/s/.test(runLab(['link', '--lab', id]).out),
+    () => runLab(['link', '--lab', id]),
+    20_000,
+  );
   runLab(['down', '--lab', id]);
-  assert.deepEqual(leftOf(id), []);
+  await untilNothingLeft(id);
 });
 
 describe('what cannot be is said in words, and leaves nothing', { skip, timeout: 240_000 }, () => {
@@ -192,12 +196,12 @@ describe('what cannot be is said in words, and leaves nothing', { skip, timeout:
     ],
     ['not YAML', () => file('hosts: [\n'), /f\.yaml:\d:\d+: .* — /],
   ] as const) {
-    test(what, () => {
+    test(what, async () => {
       const id = `${ID}er`;
       const { code, out, err } = runLab(['up', topology(), '--id', id]);
       assert.deepEqual([code, out], [2, '']);
       assert.match(err, expected);
-      assert.deepEqual(leftOf(id), []);
+      await untilNothingLeft(id);
     });
   }
 
@@ -283,7 +287,7 @@ describe('an ordinary user', { skip: noUsers, timeout: 240_000 }, () => {
     assert.equal(lab('exec', 'client', process.execPath, '-e', reach).out, 'ECONNREFUSED\n');
     assert.deepEqual(lab('down'), { code: 0, out: '', err: '' });
     assert.deepEqual(await ended, [0, null]);
-    assert.deepEqual(leftOf(id), []);
+    await untilNothingLeft(id);
   });
 
   test('leaves nothing even when the command is killed', async () => {
@@ -315,8 +319,10 @@ describe('^C at any moment leaves nothing', { skip, timeout: 240_000 }, () => {
   }
 });
 
-/** The kernel ends a process namespace in its own time. */
+/** The kernel ends a process, and a namespace of processes, in its own time. */
 async function untilNothingLeft(id: string, when = ''): Promise<void> {
-  for (let tries = 0; tries < 40 && leftOf(id).length > 0; tries++) await sleep(25);
-  assert.deepEqual(leftOf(id), [], when);
+  await until(
+    () => leftOf(id).length === 0,
+    () => `nothing left ${when}: ${leftOf(id)}`,
+  );
 }
