@@ -51,10 +51,20 @@ function entered(host: Host, { child, exited, pid, kill }: HostProcess): Promise
       (error: Error) => fail(error.message),
     );
     child.stdout.once('data', () => {
-      clearTimeout(timer);
-      if (statSync(`/proc/${pid}/ns/net`).ino === statSync(host.namespacePath).ino) resolve();
-      else fail('a program did not enter its namespace');
+      // By now ^C may have ended the process, and the lab with it.
+      if (isInside(host, pid)) {
+        clearTimeout(timer);
+        resolve();
+      } else fail('a program did not enter its namespace');
     });
     child.stdin.write('ready\n');
   });
+}
+
+function isInside({ namespacePath }: Host, pid: number): boolean {
+  try {
+    return statSync(`/proc/${pid}/ns/net`).ino === statSync(namespacePath).ino;
+  } catch {
+    return false;
+  }
 }
