@@ -1,27 +1,43 @@
 // What the dashboard shows, taken from the running service and the doctor.
 
 import { readPaths } from '../dashboard/interfaces.ts';
-import type { DashboardSource, FlowView, SubflowView } from '../dashboard/source.ts';
+import type { DashboardSource, FlowView, PathReading, SubflowView } from '../dashboard/source.ts';
 import { gatherFacts } from '../doctor/gather.ts';
 import { judge } from '../doctor/verdicts.ts';
+import { describeHealth } from '../paths/probing/path-health.ts';
+import type { ProbedHealth } from '../paths/probing/prober.ts';
 import type { SubflowRecord } from '../proxy/flow-record.ts';
 import type { FlowStatus } from '../proxy/flow-status.ts';
 import type { ProxyService } from '../proxy/service.ts';
 import { type Endpoint, formatHostPort } from '../wire/destination.ts';
 import { VERSION } from './version.ts';
 
-export function createDashboardSource(service: ProxyService): DashboardSource {
+export function createDashboardSource(service: ProxyService, probes: () => readonly ProbedHealth[]): DashboardSource {
   return {
     version: VERSION,
     inbounds: () => service.inbounds.map(({ type, local }) => `${type} on ${textOf(local)}`),
     counters: () => service.counters(),
     flows: async (most) => (await service.flows(most)).map(viewOf),
-    paths: readPaths,
+    paths: async () => withProbes(await readPaths(), probes()),
     health: async () =>
       judge(await gatherFacts({})).map(({ id, level, found, why, mend }) => {
         return { name: id, verdict: level, detail: [found, why].filter(Boolean).join('. '), mend: mend.join('\n') };
       }),
   };
+}
+
+function withProbes(paths: readonly PathReading[], probes: readonly ProbedHealth[]): readonly PathReading[] {
+  return paths.map((path) => {
+    const own = probes.filter((probe) => probe.interface === path.name);
+    if (own.length === 0) return path;
+    return {
+      ...path,
+      probes: own.map((probe) => {
+        const { address, answers, rttMs, loss } = probe;
+        return { address, answers, rttMs, loss, text: describeHealth(probe) };
+      }),
+    };
+  });
 }
 
 function textOf({ address, port }: Endpoint): string {

@@ -1,9 +1,11 @@
 // anabranch doctor [HOST:PORT]: is this machine fit for MPTCP over all its paths, and if not, what mends it? --fix mends it.
 
 import type { Command } from 'commander';
+import type { PathProbeFacts } from '../doctor/facts.ts';
 import type { Level, Verdict } from '../doctor/verdict.ts';
-import { parseHostPort } from '../wire/destination.ts';
+import type { Destination } from '../wire/destination.ts';
 import { CliError } from './cli-error.ts';
+import { readPortal, readTarget } from './paths-probe.ts';
 
 const EXAMPLES = `
 Examples:
@@ -23,6 +25,7 @@ export function register(program: Command): void {
     .description('check this machine and the way to a server')
     .argument('[host:port]', 'a server to try MPTCP with')
     .option('--json', 'print JSON')
+    .option('--portal <url>', 'with HOST:PORT: an http page that answers 204, to tell captive portals')
     .option('--fix', 'change the settings that the verdicts recommend (as root)')
     .option('--dry-run', 'with --fix: only say what would be changed')
     .option('--permanent', 'with --fix: keep it over starts of the machine, in /etc/sysctl.d and /etc/modules-load.d')
@@ -31,6 +34,7 @@ export function register(program: Command): void {
 }
 
 interface Flags {
+  readonly portal?: string;
   readonly json?: boolean;
   readonly fix?: boolean;
   readonly dryRun?: boolean;
@@ -38,20 +42,20 @@ interface Flags {
 }
 
 async function doctor(targetText: string | undefined, flags: Flags): Promise<void> {
-  const { json = false, fix = false, dryRun = false, permanent = false } = flags;
+  const { portal, json = false, fix = false, dryRun = false, permanent = false } = flags;
   if (!fix && (dryRun || permanent)) {
     throw new CliError(`${dryRun ? '--dry-run' : '--permanent'} says how --fix is meant: anabranch doctor --fix …`, 2);
   }
-  const target = targetText === undefined ? undefined : parseHostPort(targetText);
-  if (targetText !== undefined && target === undefined) {
-    throw new CliError(`not HOST:PORT: ${targetText} (as in gw.example.net:1080 or [2001:db8::1]:1080)`, 2);
-  }
+  const target = targetText === undefined ? undefined : readTarget(targetText);
+  const page = readPortal(portal);
   const [{ gatherFacts }, { probeHost }, { judge }] = await Promise.all([
     import('../doctor/gather.ts'),
     import('../doctor/probe.ts'),
     import('../doctor/verdicts.ts'),
   ]);
-  const verdicts = judge(await gatherFacts(target === undefined ? {} : { target, probe: probeHost }));
+  const gathering =
+    target === undefined ? {} : { target, probe: probeHost, probePaths: (to: Destination) => probePaths(to, page) };
+  const verdicts = judge(await gatherFacts(gathering));
   if (fix) {
     const { fixSettings, formatFix } = await import('./doctor-fix.ts');
     const report = await fixSettings(verdicts, { dryRun, permanent });
@@ -64,6 +68,18 @@ async function doctor(targetText: string | undefined, flags: Flags): Promise<voi
   else
     process.stdout.write(formatVerdicts(verdicts, process.stdout.isTTY === true && process.env.NO_COLOR === undefined));
   if (failed) process.exitCode = 1;
+}
+
+async function probePaths(to: Destination, page: string | undefined): Promise<PathProbeFacts[]> {
+  const [{ probeOnce }, { describeHealth }] = await Promise.all([
+    import('./path-probing.ts'),
+    import('../paths/probing/path-health.ts'),
+  ]);
+  return (await probeOnce({ to, portal: page })).map((health) => {
+    const { path, address, answers, loss, mptcp } = health;
+    const portal = health.portal === 'unknown' ? undefined : health.portal;
+    return { path, address, answers, loss, mptcp, portal, text: describeHealth(health) };
+  });
 }
 
 /** ECMA-48 SGR: green, yellow, red, dim. */

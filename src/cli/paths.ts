@@ -6,6 +6,7 @@ import type { PathsConfig } from '../config/config.ts';
 import type { PathSurvey, Survey } from '../paths/survey.ts';
 import { CliError } from './cli-error.ts';
 import { provideBudgetFile } from './path-management.ts';
+import { registerProbe } from './paths-probe.ts';
 
 const EXAMPLES = `
 Examples:
@@ -26,6 +27,7 @@ export function register(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
     .action(({ json = false }: { json?: boolean }) => showPaths(json));
+  registerProbe(paths);
   paths
     .command('manage')
     .summary('set the paths up and keep them working, until ^C')

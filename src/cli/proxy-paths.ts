@@ -45,7 +45,8 @@ export class ProxyPaths implements AdminPaths {
 
   /** Takes a new configuration; returns the keys that change only with a restart. */
   async reload(config: PathsConfig): Promise<readonly string[]> {
-    const fixed = (['manage', 'mode', 'state'] as const).filter((key) => config[key] !== this.#config[key]);
+    const keys = ['manage', 'mode', 'state', 'probe'] as const;
+    const fixed = keys.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
     this.#config = config;
     await this.#managed?.configure(config);
     return fixed.map((key) => `paths.${key}`);

@@ -3,6 +3,7 @@
 import type { Config, DashboardConfig } from '../config/config.ts';
 import { createMetrics } from '../dashboard/metrics.ts';
 import { type Dashboard, openDashboard } from '../dashboard/server.ts';
+import type { DashboardSource } from '../dashboard/source.ts';
 import { raiseOpenFiles } from '../dataplane/open-files.ts';
 import type { FlowLog } from '../flowlog/flow-log.ts';
 import { type Admin, type AdminOptions, AdminSocketError, openAdmin } from '../proxy/admin.ts';
@@ -18,6 +19,7 @@ import { createLogger } from './logger.ts';
 import { createMetricsSource } from './metrics-source.ts';
 import { createNotifier, type Notifier } from './notifier.ts';
 import { startPathManagement } from './path-management.ts';
+import type { PathProbing } from './path-probing.ts';
 import type { PathRecorder } from './path-recorder.ts';
 import { openSink, type ProcessSink } from './process-sink.ts';
 import { ProxyPaths } from './proxy-paths.ts';
@@ -54,8 +56,10 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const figures = createMetricsSource({ service, log: sink.figures, pathFigures });
   telemetry?.observe(figures);
   const metrics = createMetrics(figures);
-  const dashboard = await openDashboardFor(config, service, metrics, log);
-  const admin = await openAdminFor(config, { service, paths: proxyPaths, reload, version: VERSION }, log);
+  const probing = await probePaths(config, log, sink.database);
+  const probes = () => probing?.results() ?? [];
+  const dashboard = await openDashboardFor(config, createDashboardSource(service, probes), metrics, log);
+  const admin = await openAdminFor(config, { service, paths: proxyPaths, probes, reload, version: VERSION }, log);
   if (config.user !== undefined) dropRoot(config.user, log);
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);
   const paths = await startPathManagement(config, log, (known) => service.setPaths(known));
@@ -65,6 +69,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
   const exitCode = await ended;
   await paths?.close();
+  probing?.stop();
   recorder?.stop();
   notifier.close();
   admin?.close();
@@ -78,6 +83,12 @@ export async function runProxy(source: ConfigSource): Promise<number> {
 async function recordPaths(service: ProxyService, database: FlowLog): Promise<PathRecorder> {
   const { startPathRecorder } = await import('./path-recorder.ts');
   return startPathRecorder(service, database);
+}
+
+async function probePaths(config: Config, log: Log, database: FlowLog | undefined): Promise<PathProbing | undefined> {
+  if (config.paths.probe === undefined) return undefined;
+  const { startPathProbing } = await import('./path-probing.ts');
+  return startPathProbing(config, log, (event) => database?.writeEvents([event]));
 }
 
 function logListening(inbounds: ProxyService['inbounds'], log: Log): void {
@@ -102,12 +113,11 @@ async function startService(
 
 async function openDashboardFor(
   config: Config,
-  service: ProxyService,
+  source: DashboardSource,
   metrics: () => Promise<string>,
   log: Log,
 ): Promise<Dashboard | undefined> {
   if (config.dashboard === undefined) return undefined;
-  const source = createDashboardSource(service);
   const open = (port: number) => openDashboard({ ...(config.dashboard as DashboardConfig), port, source, metrics });
   const { port } = config.dashboard;
   const isDefault = port === DEFAULT_DASHBOARD.port && config.dashboard.address === DEFAULT_DASHBOARD.address;

@@ -129,6 +129,8 @@ export interface BudgetConfig {
 }
 
 export interface ProbeConfig {
+  /** http URL of a page that a server answers with 204; `undefined`: captive portals are not looked for. */
+  readonly portal: string | undefined;
   /** In milliseconds, ≥ 1,000. */
   readonly every: number;
   readonly to: Destination;

@@ -45,5 +45,5 @@ function fillBudget(values: NonNullable<KnownValues['budget']>): BudgetConfig {
 
 function fillProbe(values: PathsValues['probe']): ProbeConfig | undefined {
   if (values === undefined) return undefined;
-  return { every: values.every ?? PROBE_MS, to: values.to, metered: values.metered ?? false };
+  return { every: values.every ?? PROBE_MS, to: values.to, metered: values.metered ?? false, portal: values.portal };
 }

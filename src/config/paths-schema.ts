@@ -117,6 +117,14 @@ const probe = section(
       examples: ['gw.example.net:1080'],
     }),
     metered: flag({ description: 'Probe metered paths, too.', default: false }).optional(),
+    portal: matching(
+      /^http:\/\/(\[[\da-f:.]+\]|[a-z\d][a-z\d.-]*)(:\d{1,5})?(\/[!-~]*)?$/i,
+      'an http:// URL that a server of the Internet answers with 204 No Content',
+      {
+        description: 'Page that tells captive portals: whoever answers it with anything but 204 is one.',
+        examples: ['http://gw.example.net/generate_204'],
+      },
+    ).optional(),
   },
   'the probe',
 );

@@ -9,6 +9,19 @@ export interface PathReading {
   readonly kind: 'wifi' | 'cellular' | 'ethernet' | 'dsl' | 'other';
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** What probes tell of it, where there are any; one for each address. */
+  readonly probes?: readonly PathProbe[];
+}
+
+export interface PathProbe {
+  readonly address: string;
+  /** `undefined`: not sure yet. */
+  readonly answers: boolean | undefined;
+  readonly rttMs: number | undefined;
+  /** 0 to 1. */
+  readonly loss: number | undefined;
+  /** For people, in one line. */
+  readonly text: string;
 }
 
 /** One subflow of one side of a flow. */

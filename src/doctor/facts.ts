@@ -20,6 +20,8 @@ export interface Facts {
   /** How packets from each address leave for `routedTo`. */
   readonly routes: readonly RouteFacts[];
   readonly probe: ProbeFacts | undefined;
+  /** What each path made of the same server. */
+  readonly pathProbes?: readonly PathProbeFacts[];
 }
 
 export interface InterfaceFacts {
@@ -51,6 +53,18 @@ export interface RouteFacts {
 export interface ProbeFacts {
   readonly destination: Destination;
   readonly result: ProbeResult;
+}
+
+export interface PathProbeFacts {
+  readonly path: string;
+  readonly address: string;
+  readonly answers: boolean | undefined;
+  /** 0 to 1. */
+  readonly loss: number | undefined;
+  readonly mptcp: 'through' | 'absent' | 'blocked' | undefined;
+  readonly portal: 'open' | 'captive' | undefined;
+  /** For people, in one line. */
+  readonly text: string;
 }
 
 export type ProbeResult =

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { probeMptcp } from '../socket/mptcp.ts';
 import type { Destination } from '../wire/destination.ts';
 import { familyOf } from '../wire/ip.ts';
-import type { Facts, InterfaceFacts, ProbeResult, RouteFacts } from './facts.ts';
+import type { Facts, InterfaceFacts, PathProbeFacts, ProbeResult, RouteFacts } from './facts.ts';
 import { ip } from './ip-command.ts';
 import {
   parseDefaultRoutes,
@@ -23,6 +23,8 @@ export interface GatherOptions {
   /** A server to try MPTCP with, and how. */
   readonly target?: Destination;
   readonly probe?: ProbeHost;
+  /** The same over each path by itself. */
+  readonly probePaths?: (destination: Destination) => Promise<readonly PathProbeFacts[]>;
 }
 
 /** Documentation addresses (RFC 5737, RFC 3849): routed as any far host is, and nobody's. */
@@ -54,13 +56,14 @@ const SYSCTLS = [
 const ADDRESSES_MAX = 64;
 
 export async function gatherFacts(options: GatherOptions = {}): Promise<Facts> {
-  const [links, routes4, routes6, endpoints, limits, probe] = await Promise.all([
+  const [links, routes4, routes6, endpoints, limits, probe, pathProbes] = await Promise.all([
     ip('-j', 'addr', 'show', 'up'),
     ip('-j', '-4', 'route', 'show', 'default'),
     ip('-j', '-6', 'route', 'show', 'default'),
     ip('-j', 'mptcp', 'endpoint', 'show'),
     ip('mptcp', 'limits', 'show'),
     options.target && options.probe ? options.probe(options.target) : undefined,
+    options.target && options.probePaths ? options.probePaths(options.target) : [],
   ]);
   const gateways = [...parseDefaultRoutes(routes4 ?? ''), ...parseDefaultRoutes(routes6 ?? '')];
   const interfaces = links === undefined ? undefined : parseInterfaces(links, gateways);
@@ -75,6 +78,7 @@ export async function gatherFacts(options: GatherOptions = {}): Promise<Facts> {
     endpoints: endpoints === undefined ? undefined : parseEndpoints(endpoints),
     limits: limits === undefined ? undefined : parseLimits(limits),
     routes: await routesOf(interfaces ?? []),
+    pathProbes,
     probe: options.target && probe ? { destination: options.target, result: probe } : undefined,
   };
 }

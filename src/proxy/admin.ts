@@ -13,6 +13,8 @@ export interface AdminOptions {
   readonly reload: () => Promise<readonly string[]>;
   readonly version: string;
   readonly paths: AdminPaths;
+  /** What probes tell of the paths; `undefined`: nobody probes. */
+  readonly probes?: () => unknown;
 }
 
 /** The paths of this machine. Both reject with an error that says in words why not. */
@@ -30,7 +32,8 @@ export class AdminSocketError extends Error {
 const FLOWS_MOST = 10_000;
 const FLOWS_USUAL = 1_000;
 const PROBE_MS = 1_000;
-const REQUESTS = 'GET /status, GET /flows?most=N, GET /paths, POST /paths?name=NAME&KEY=VALUE and POST /reload';
+const REQUESTS =
+  'GET /status, GET /flows?most=N, GET /paths, GET /probes, POST /paths?name=NAME&KEY=VALUE and POST /reload';
 
 export interface Admin {
   readonly path: string;
@@ -96,6 +99,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, options
         if (!Number.isInteger(most) || most < 1) return answer(400, { error: '`most` is a whole number from 1 on' });
         return answer(200, { flows: await options.service.flows(Math.min(most, FLOWS_MOST)) });
       }
+      case 'GET /probes':
+        return answer(200, { probes: options.probes?.() ?? [] });
       case 'POST /reload':
         return answer(200, { notes: await options.reload() });
       case 'GET /paths':

@@ -109,7 +109,7 @@ test('every key of the paths arrives', () => {
       },
       { match: { kind: 'virtual' }, ignore: true },
     ],
-    probe: { every: 30_000, to: { host: 'gw.example.net', port: 1080 }, metered: false },
+    probe: { every: 30_000, to: { host: 'gw.example.net', port: 1080 }, metered: false, portal: undefined },
   });
   assert.equal(config.inbounds[0]?.strategy, 'backup');
   assert.deepEqual(config.rules[0]?.wish, { kind: 'avoid-metered' });
@@ -161,6 +161,12 @@ const FAULTS: readonly (readonly [string, readonly string[]])[] = [
     'paths: { probe: {} }',
     [
       'f:1:17 paths.probe.to: is missing — a host and a port: gw.example.net:1080, 198.51.100.7:443, "[2001:db8::7]:443"',
+    ],
+  ],
+  [
+    'paths: { probe: { to: "a:1", portal: "https://x/" } }',
+    [
+      'f:1:38 paths.probe.portal: is "https://x/" — an http:// URL that a server of the Internet answers with 204 No Content',
     ],
   ],
   [
