@@ -300,9 +300,12 @@ describe('an ordinary user', { skip: noUsers, timeout: 240_000 }, () => {
 });
 
 describe('^C at any moment leaves nothing', { skip, timeout: 240_000 }, () => {
-  for (const [who, as, signal, tries, withinMs] of [
-    ['root', [], 'SIGINT', 20, 800],
-    ['an ordinary user', asOrdinaryUser(), 'SIGTERM', 8, 1_200],
+  // A terminal signals all of the process group.
+  for (const [who, as, signal, whom, tries, withinMs] of [
+    ['root', [], 'SIGINT', 1, 12, 800],
+    ['root at a terminal', [], 'SIGINT', -1, 12, 800],
+    ['an ordinary user', asOrdinaryUser(), 'SIGTERM', 1, 6, 1_200],
+    ['an ordinary user at a terminal', asOrdinaryUser(), 'SIGINT', -1, 6, 1_200],
   ] as const) {
     test(who, { skip: as.length > 0 && noUsers }, async () => {
       for (let i = 0; i < tries; i++) {
@@ -311,7 +314,7 @@ describe('^C at any moment leaves nothing', { skip, timeout: 240_000 }, () => {
         const ended = once(child, 'exit');
         const afterMs = Math.random() * withinMs;
         await sleep(afterMs);
-        child.kill(signal);
+        process.kill(whom * (child.pid ?? 0), signal);
         await ended;
         await untilNothingLeft(id, `${signal} after ${afterMs.toFixed(0)} ms`);
       }

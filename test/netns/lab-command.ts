@@ -41,7 +41,8 @@ export async function bringUp(
 
 export function startUp(args: readonly string[], as: readonly string[] = []): ChildProcessWithoutNullStreams {
   const [program = '', ...rest] = [...as, process.execPath, MAIN, 'lab', 'up', ...args, '--json'];
-  return spawn(program, rest);
+  // A process group of its own, as a shell gives it one.
+  return spawn(program, rest, { detached: true });
 }
 
 /** An ordinary user who can read the checkout: its owner, or nobody where that is root. */
