@@ -29,18 +29,25 @@ export function checkReportFile(file: string): void {
     throw new CliError(`--report ${file}: this is a directory; name a file in it`, 2);
 }
 
-/** `samples`: four a second, of a demo that ends after some minutes. Resolves with the file's name. */
-export async function writeDemoReport(
-  result: DemoResult,
-  samples: readonly DemoSample[],
-  verdict: readonly string[],
-  file: string | undefined,
-): Promise<string> {
-  const [{ pageOfDemo, plotsOfDemo }, { drawSvg }] = await Promise.all([
+export interface DemoRecording {
+  readonly result: DemoResult;
+  /** Four a second, of a demo that ends after some minutes. */
+  readonly samples: readonly DemoSample[];
+  /** The flow records of the client's anabranch, JSON lines. */
+  readonly records: string;
+  readonly verdict: readonly string[];
+}
+
+/** Resolves with the file's name. */
+export async function writeDemoReport(recording: DemoRecording, file: string | undefined): Promise<string> {
+  const [{ pageOfDemo, plotsOfDemo }, { drawSvg }, { reportOfTexts }] = await Promise.all([
     import('../report/demo-report.ts'),
     import('../report/plots/draw.ts'),
+    import('../report/lines-report.ts'),
   ]);
-  const course = courseOf(result, samples, verdict);
+  const lines = recording.records.split('\n').filter((line) => line.startsWith('{'));
+  const connections = lines.length === 0 ? undefined : reportOfTexts(lines, "the client's flow records");
+  const course = { ...courseOf(recording), connections };
   const drawn = await Promise.all(plotsOfDemo(course).map(async (plot) => ({ plot, svg: await drawSvg(plot) })));
   const path = resolve(file ?? join(mkdtempSync(join(tmpdir(), 'anabranch-demo-')), 'report.html'));
   try {
@@ -51,7 +58,7 @@ export async function writeDemoReport(
   return path;
 }
 
-function courseOf(result: DemoResult, samples: readonly DemoSample[], verdict: readonly string[]): DemoCourse {
+function courseOf({ result, samples, verdict }: DemoRecording): Omit<DemoCourse, 'connections'> {
   const { settings, events } = result;
   return {
     fileBytes: settings.fileBytes,

@@ -104,7 +104,11 @@ async function play(
       samples.push(sample);
       show.onSample?.(sample);
     };
-    const result = await runDemo({ settings, ...command, signal: stop.signal, ...show, onSample });
+    let records = '';
+    const onRecords = (lines: string): void => {
+      records = lines;
+    };
+    const result = await runDemo({ settings, ...command, signal: stop.signal, ...show, onSample, onRecords });
     show.end();
     // Only a terminal needs lines of a certain length.
     const columns = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
@@ -115,7 +119,7 @@ async function play(
     process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `\n${verdict()}\n`);
     if (!json || report !== undefined) {
       const { writeDemoReport } = await import('./demo-report.ts');
-      const path = await writeDemoReport(result, samples, verdictLines(result), report);
+      const path = await writeDemoReport({ result, samples, records, verdict: verdictLines(result) }, report);
       process.stderr.write(`The report, with plots: ${path}\n`);
     }
     return isWhole(result.mptcp) ? 0 : 1;

@@ -4,7 +4,10 @@ import { ALARM, pathColour, pathDash } from './colours.ts';
 import { formatBytes, formatDuration } from './figures.ts';
 import { type Drawn, figureOf, linesOf, pageOf, tableOf, tilesOf } from './html.ts';
 import { coursePlot, legendOf, type Mark, markLayers, marksWithin, secondsAxis, titleOf } from './plots/course.ts';
+import { durationsPlot } from './plots/distribution.ts';
+import { durationVolumePlot } from './plots/duration-volume.ts';
 import { HEIGHT, type Plot, WIDTH } from './plots/plot.ts';
+import type { Report } from './report.ts';
 
 export interface DemoDownload {
   readonly name: string;
@@ -23,6 +26,8 @@ export interface DemoCourse {
   readonly downloads: readonly DemoDownload[];
   /** What the demo says at its end. */
   readonly verdict: readonly string[];
+  /** Of the client's flow records: the download, and the small pages beside it. Undefined when there are none. */
+  readonly connections: Report | undefined;
 }
 
 /** Rates between samples jump; over this long they are steady enough to read. */
@@ -42,12 +47,23 @@ export function plotsOfDemo(course: DemoCourse): Plot[] {
         fromMs: 0,
         toMs,
         // The same height means the same rate in both.
-        bitsMax: Math.max(...sums),
+        bitsMax: 1.04 * Math.max(...sums),
         paths: course.paths.map((name, path) => ({ name, rates: rates[i]?.[path] ?? [] })),
         marks: download.marks,
       }),
     ),
+    ...connectionPlots(course.connections),
   ];
+}
+
+const ALL = 'All connections through anabranch: the download, and small pages that were fetched beside it.';
+
+/** Where the download stands out among connections that nobody would have missed. */
+function connectionPlots(report: Report | undefined): Plot[] {
+  if (report === undefined) return [];
+  return [durationVolumePlot(report), durationsPlot(report)]
+    .filter((plot) => plot !== undefined)
+    .map((plot) => ({ ...plot, name: `demo-${plot.name}`, about: `${ALL} ${plot.about}` }));
 }
 
 /** Of all paths, at each of their steps, which are the same. */
@@ -157,7 +173,7 @@ export function pageOfDemo({ downloads, verdict, paths, fileBytes }: DemoCourse,
     parts: [
       tilesOf(
         downloads.map(({ name, finished, seconds, longestStallMs }) => ({
-          figure: finished ? formatDuration(seconds * 1_000) : 'not finished',
+          figure: finished ? `${seconds.toFixed(1)} s` : 'not finished',
           text: `for ${formatBytes(fileBytes)} ${name}; longest stall ${formatDuration(longestStallMs)}`,
         })),
       ),

@@ -40,20 +40,43 @@ export interface LinesRequest {
 
 /** Rejects with an EmptyReportError, or with Node's error. */
 export async function reportOfLines({ path, filter, words }: LinesRequest): Promise<Report> {
-  const matches = matcher(filter);
-  const gathering = new Gathering();
-  let unreadable = 0;
-  for await (const text of readLines(path)) {
-    if (text === '') continue;
-    const line = text === undefined ? undefined : parseFlowLine(text);
-    if (line === undefined) unreadable++;
-    else if (matches(line)) gathering.add(line);
+  const lines = new Lines(filter);
+  for await (const text of readLines(path)) lines.add(text);
+  return lines.report(path, words);
+}
+
+/** Of lines that are at hand. Throws an EmptyReportError. */
+export function reportOfTexts(texts: Iterable<string>, source: string): Report {
+  const lines = new Lines({});
+  for (const text of texts) lines.add(text);
+  return lines.report(source, []);
+}
+
+class Lines {
+  readonly #gathering = new Gathering();
+  readonly #matches: (line: FlowLine) => boolean;
+  #unreadable = 0;
+
+  constructor(filter: LinesFilter) {
+    this.#matches = matcher(filter);
   }
-  const notes =
-    unreadable === 0 ? [] : [`${unreadable} ${unreadable === 1 ? 'line was' : 'lines were'} no flow and left out`];
-  const report = gathering.report({ source: path, filter: words, notes });
-  if (report === undefined) throw new EmptyReportError(path, [...words, ...notes]);
-  return report;
+
+  /** Undefined: one too long to be a flow. */
+  add(text: string | undefined): void {
+    if (text === '') return;
+    const line = text === undefined ? undefined : parseFlowLine(text);
+    if (line === undefined) this.#unreadable++;
+    else if (this.#matches(line)) this.#gathering.add(line);
+  }
+
+  report(source: string, words: readonly string[]): Report {
+    const unreadable = this.#unreadable;
+    const notes =
+      unreadable === 0 ? [] : [`${unreadable} ${unreadable === 1 ? 'line was' : 'lines were'} no flow and left out`];
+    const report = this.#gathering.report({ source, filter: words, notes });
+    if (report === undefined) throw new EmptyReportError(source, [...words, ...notes]);
+    return report;
+  }
 }
 
 /** Rejects with a FlowNotFoundError. */

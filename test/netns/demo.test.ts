@@ -112,6 +112,8 @@ describe('the demo', { skip, timeout: 300_000 }, () => {
     const page = readFileSync(report, 'utf8');
     assert.match(page, /Both downloads came through whole/);
     assert.match(page, /path 1 is cut at [\d.]+ s/);
+    // Among the connections beside it the download stands out.
+    assert.match(page, />[\d.]+:80: 24\.0 MB in [\d.]+ s</);
     const { mptcp, tcp, events, flow, versions } = JSON.parse(stdout);
     assert.deepEqual([mptcp.finished, mptcp.sha256Ok, mptcp.bytes], [true, true, 24_000_000]);
     // Each path carried a part of it that no accident explains, and together the whole.

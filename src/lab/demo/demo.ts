@@ -16,6 +16,7 @@ import { type DemoSettings, demoTopology, hostOf, linkOf, TRANSFERS, type Transf
 import { Download } from './download.ts';
 import { payloadSha256 } from './payload.ts';
 import { startProxy, stopProxy, untilSaid } from './proxies.ts';
+import { Visits } from './visits.ts';
 
 const SAMPLE_MS = 250;
 const SOCKS_PORT = 1080;
@@ -35,6 +36,8 @@ export interface DemoOptions {
   /** Four times a second. */
   readonly onSample?: (sample: DemoSample) => void;
   readonly onEvent?: (event: DemoEvent) => void;
+  /** At the end: the flow records of the client's anabranch, JSON lines. */
+  readonly onRecords?: (lines: string) => void;
 }
 
 /** Rejects with a LabError when it cannot be played, and with the signal's reason when that fires. */
@@ -85,7 +88,7 @@ class Play {
   }
 
   async run(): Promise<DemoResult> {
-    const { settings, onStart } = this.#options;
+    const { settings, onStart, onRecords } = this.#options;
     const [proxies, version] = await Promise.all([
       this.#startProxies(),
       this.#curlVersion(),
@@ -97,12 +100,14 @@ class Play {
     onStart?.();
     this.#start = performance.now();
     this.#downloads = { mptcp: this.#download('mptcp'), tcp: this.#download('tcp') };
+    const visits = this.#visits();
     const [mptcp, tcp] = await Promise.all([
-      this.#finish('mptcp', sha256),
+      this.#finish('mptcp', sha256).finally(() => visits.stop()),
       this.#finish('tcp', sha256),
       this.#script(),
-    ]);
-    const [flow] = await Promise.all(proxies.map(stopProxy));
+    ]).finally(() => visits.stop());
+    const [{ flow }, { records }] = await Promise.all([stopProxy(proxies[0]), stopProxy(proxies[1])]);
+    onRecords?.(records);
     return {
       mptcp,
       tcp,
@@ -145,6 +150,12 @@ class Play {
   async #curlVersion(): Promise<string> {
     const { stdout } = await this.#lab.host(hostOf('tcp', 'client')).exec([programPath('curl'), '--version']);
     return /^curl (\S+)/.exec(stdout)?.[1] ?? 'unknown';
+  }
+
+  #visits(): Visits {
+    const server = `http://${this.#lab.host(hostOf('mptcp', 'server')).address()}`;
+    const options = { curl: programPath('curl'), server, socks: `127.0.0.1:${SOCKS_PORT}` };
+    return new Visits(this.#lab.host(hostOf('mptcp', 'client')), options);
   }
 
   #download(transfer: TransferName): Download {

@@ -50,12 +50,19 @@ export async function startProxy(
   return proxy;
 }
 
-/** Stops a proxy in order; resolves to what its records say of the flow that carried the most. */
-export async function stopProxy(proxy: HostProcess): Promise<RecordedFlow | undefined> {
+export interface ProxyEnd {
+  /** What it logged: JSON lines. */
+  readonly records: string;
+  /** The flow that carried the most. */
+  readonly flow: RecordedFlow | undefined;
+}
+
+/** Stops a proxy in order. */
+export async function stopProxy(proxy: HostProcess): Promise<ProxyEnd> {
   proxy.kill('SIGTERM');
   const timer = setTimeout(() => proxy.kill('SIGKILL'), STOP_MS_MAX);
   const { stdout } = await proxy.exited;
   clearTimeout(timer);
   const { flows } = parseFlowRecords(stdout);
-  return flows.toSorted((a, b) => b.bytesDown - a.bytesDown)[0];
+  return { records: stdout, flow: flows.toSorted((a, b) => b.bytesDown - a.bytesDown)[0] };
 }

@@ -13,6 +13,7 @@ const BARS_PER_DECADE = 10;
 const BARS_PER_DECADE_COARSE = 5;
 const COARSE_BELOW_MS = 10;
 const LABELS = 3;
+const FLOWS_PER_MARK = 20;
 
 export function durationsPlot({ durations, longest }: Report): Plot | undefined {
   return distribution({
@@ -58,7 +59,9 @@ function distribution({ name, title, axis, about, histogram, marked, short }: Di
   const last = bars.at(-1);
   if (first === undefined || last === undefined) return undefined;
   const most = Math.max(...bars.map(({ flows }) => flows));
+  // Among few flows few stand out.
   const longest = marked
+    .slice(0, Math.ceil(countOf(histogram) / FLOWS_PER_MARK))
     .filter(({ ms }) => ms >= 1)
     .map(({ flow, ms }) => ({ ms, destination: destinationOf(flow, 40) }));
   const labels = longest.slice(0, LABELS).map(({ ms, destination }) => `${destination}, ${formatDuration(ms)}`);

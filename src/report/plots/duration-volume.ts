@@ -10,11 +10,16 @@ import { type Plot, WIDTH } from './plot.ts';
 
 const HEIGHT = 380;
 const LABELS = 3;
+/** Of the biggest one: what is far smaller gets no label. */
+const LABEL_SHARE_MIN = 0.01;
+const FLOWS_PER_MARK = 20;
 
 const middle = (cell: number): number => 10 ** ((cell + 0.5) / CELLS_PER_DECADE);
 
 export function durationVolumePlot({ cells, longest, biggest, flows }: Report): Plot | undefined {
-  const notables = uniqueOf([...biggest, ...longest]);
+  // Among few flows few stand out.
+  const most = Math.ceil(flows / FLOWS_PER_MARK);
+  const notables = uniqueOf([...biggest.slice(0, most), ...longest.slice(0, most)]);
   const single = new Map<string, number>();
   for (const flow of notables) {
     const key = keyOf(cellOf(flow.durationMs), cellOf(bytesOf(flow)));
@@ -35,7 +40,8 @@ export function durationVolumePlot({ cells, longest, biggest, flows }: Report): 
   const title = 'Duration against volume';
   const left = flows - shown;
   const half = Math.sqrt(x.scale.domain[0] * x.scale.domain[1]);
-  const labels = labelsOf(biggest);
+  const labels = labelsOf(biggest.slice(0, most));
+  const mostFlows = Math.max(1, ...dots.map(({ flows: count }) => count));
   const texts = (['left', 'right'] as const).flatMap((side) => {
     const values = labels.filter(({ ms }) => ms > half === (side === 'right'));
     const encoding = {
@@ -57,7 +63,7 @@ export function durationVolumePlot({ cells, longest, biggest, flows }: Report): 
     title,
     about:
       'A dot stands for all flows of about one duration and volume; diamonds are single flows, the longest and the biggest.' +
-      (left === 0 ? '' : ` Not shown: ${left} flows without bytes, or shorter than 1 ms.`),
+      (left === 0 ? '' : ` Not shown: ${left} without bytes, or shorter than 1 ms.`),
     spec: {
       width: WIDTH,
       height: HEIGHT,
@@ -75,14 +81,14 @@ export function durationVolumePlot({ cells, longest, biggest, flows }: Report): 
               scale: {
                 type: 'sqrt',
                 range: [5, sizeMax(x.scale.domain, y.scale.domain)],
-                domain: [1, Math.max(2, ...dots.map(({ flows: count }) => count))],
+                domain: [1, Math.max(2, mostFlows)],
               },
               legend: {
                 title: 'flows',
                 format: ',d',
                 symbolFillColor: MAIN.light,
                 symbolOpacity: 1,
-                tickCount: 4,
+                values: sizesOf(mostFlows),
                 offset: 24,
               },
             },
@@ -97,6 +103,13 @@ export function durationVolumePlot({ cells, longest, biggest, flows }: Report): 
       ],
     },
   };
+}
+
+/** What the legend shows: 1, and some round numbers up to the most. */
+function sizesOf(most: number): number[] {
+  const decade = 10 ** Math.floor(Math.log10(most));
+  const round = [decade / 10, decade, 2 * decade, 5 * decade].filter((count) => count > 1 && count <= most);
+  return [1, ...round];
 }
 
 /** Dots of neighbouring cells touch, but do not overlap. */
@@ -134,7 +147,7 @@ function labelsOf(flows: readonly ReportFlow[]): (Mark & { readonly text: string
   const placed: (Mark & { readonly text: string })[] = [];
   for (const flow of flows) {
     const mark = markOf(flow);
-    if (mark.ms < 1 || mark.bytes < 1) continue;
+    if (mark.ms < 1 || mark.bytes < Math.max(1, (placed[0]?.bytes ?? 0) * LABEL_SHARE_MIN)) continue;
     const isFree = placed.every(({ bytes }) => Math.abs(Math.log10(bytes / mark.bytes)) > 0.35);
     const text = `${destinationOf(flow, 32)}: ${formatBytes(mark.bytes)} in ${formatDuration(mark.ms)}`;
     if (isFree) placed.push({ ...mark, text });

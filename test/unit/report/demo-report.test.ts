@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type DemoCourse, type DemoDownload, pageOfDemo, plotsOfDemo } from '#anabranch/report/demo-report.js';
+import { reportOfTexts } from '#anabranch/report/lines-report.js';
 import { drawSvg } from '#anabranch/report/plots/draw.js';
+import { sampleFlows } from './sample-flows.js';
 
 /** Four samples a second at steady rates, over path 1 or over both; from 4 to 8 s nothing comes over path 1. */
 function download(
@@ -28,6 +30,7 @@ const COURSE: DemoCourse = {
   fileBytes: 24_000_000,
   paths: ['path 1: 20 Mbit/s, 20 ms', 'path 2: 10 Mbit/s, 100 ms'],
   downloads: [download('over MPTCP', { over: 2, seconds: 11.7 }), download('over TCP', { over: 1, seconds: 19.9 })],
+  connections: undefined,
   verdict: ['Both downloads came through whole.', '', '  over path 1: <b>14.9 MB</b>'],
 };
 
@@ -64,7 +67,7 @@ describe("the demo's report", () => {
     assert.deepEqual(at(2), [20e6, 10e6]);
     assert.deepEqual(at(5), [0, 10e6], 'path 1 is away');
     assert.equal(Math.max(...rates.map(({ at }) => at!)), 11.7);
-    for (const { spec } of [mptcp!, tcp!]) assert.match(JSON.stringify(spec), /"domainMax":30000000/);
+    for (const { spec } of [mptcp!, tcp!]) assert.match(JSON.stringify(spec), /"domainMax":31200000/);
   });
 
   test('is a page without scripts, with what the demo said', async () => {
@@ -75,6 +78,19 @@ describe("the demo's report", () => {
     assert.equal(page.match(/<svg/g)?.length, 3);
     assert.match(page, / {2}over path 1: &lt;b&gt;14\.9 MB&lt;\/b&gt;/);
     assert.doesNotMatch(page, /<script|<b>/);
+  });
+
+  test('shows the download among the connections beside it', async () => {
+    const texts = [...sampleFlows(60)].map((flow) => JSON.stringify(flow));
+    const plots = plotsOfDemo({ ...COURSE, connections: reportOfTexts(texts, 'the demo') });
+    assert.deepEqual(
+      plots.map(({ name }) => name),
+      ['demo-received', 'demo-paths-1', 'demo-paths-2', 'demo-duration-volume', 'demo-durations'],
+    );
+    const svg = await drawSvg(plots[3]!);
+    assert.match(svg, />mirror\.example\.edu:443: 1\.0 GB in 30\.8 min</);
+    // A label for the download, none for what is a hundredth of it.
+    assert.equal(svg.match(/ in [\d.]+ (ms|s|min)</g)?.length, 2, 'the text and its halo');
   });
 
   test('bears a demo that ended before its first sample', async () => {
