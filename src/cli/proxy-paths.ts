@@ -24,6 +24,11 @@ export class ProxyPaths implements AdminPaths {
     this.#managed = managed;
   }
 
+  /** The connections of the proxy are for something else than before. */
+  hearWishes(): void {
+    this.#managed?.hearWishes();
+  }
+
   async list(): Promise<PathsAnswer> {
     if (this.#managed !== undefined) return { managed: true, ...(await this.#managed.survey()) };
     const [{ surveyPaths }, { Preferences }] = await Promise.all([

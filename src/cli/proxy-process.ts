@@ -8,7 +8,7 @@ import { raiseOpenFiles } from '../dataplane/open-files.ts';
 import type { FlowLog } from '../flowlog/flow-log.ts';
 import { type Admin, type AdminOptions, AdminSocketError, openAdmin } from '../proxy/admin.ts';
 import type { Log } from '../proxy/log.ts';
-import { ProxyService } from '../proxy/service.ts';
+import { ProxyService, type ServiceOptions } from '../proxy/service.ts';
 import { formatHostPort } from '../wire/destination.ts';
 import { defaultAdminPath } from './admin-client.ts';
 import { CliError } from './cli-error.ts';
@@ -43,11 +43,12 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
-  const service = await startService(config, log, sink, (error) => {
+  const proxyPaths = new ProxyPaths(config.paths);
+  const onCrash = (error: Error) => {
     log.error('thread-crashed', error.message);
     end(1);
-  });
-  const proxyPaths = new ProxyPaths(config.paths);
+  };
+  const service = await startService(config, { log, sink, onCrash, onWished: () => proxyPaths.hearWishes() });
   const reload = () => reloadFrom(source, { service, paths: proxyPaths, sink }, log, notifier);
   handleSignals(service, reload, log, notifier, end);
   logListening(service.inbounds, log);
@@ -64,6 +65,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);
   const paths = await startPathManagement(config, log, (known) => service.setPaths(known));
   proxyPaths.managed = paths;
+  if (paths !== undefined && config.paths.mode === 'userspace') service.tellWishes(() => paths.openWishes());
   notifier.say('READY=1');
   log.info('ready', `ready, process ${process.pid}`);
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
@@ -100,12 +102,10 @@ function logListening(inbounds: ProxyService['inbounds'], log: Log): void {
 
 async function startService(
   config: Config,
-  log: Log,
-  sink: ProcessSink,
-  onCrash: (error: Error) => void,
+  options: ServiceOptions & { readonly sink: ProcessSink },
 ): Promise<ProxyService> {
   try {
-    return await ProxyService.start(config, { log, sink, observed: sink.observed, onCrash });
+    return await ProxyService.start(config, { ...options, observed: options.sink.observed });
   } catch (error) {
     throw new CliError(explainListen(error), 3);
   }

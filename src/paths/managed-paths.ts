@@ -1,6 +1,6 @@
 // The path manager as the main thread sees it.
 
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { PathsConfig } from '../config/config.ts';
 import { Mailbox } from '../dataplane/mailbox.ts';
 import type { PathState } from '../routing/path-choice.ts';
@@ -75,6 +75,18 @@ export class ManagedPaths {
   /** What was set is forgotten. Rejects with a PathsError. */
   configure(paths: PathsConfig): Promise<Survey> {
     return this.#ask({ kind: 'configure', paths });
+  }
+
+  /** For `WishMessage`s, from a thread that opens connections; read before each connection's subflows are thought over. */
+  openWishes(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#mailbox.post({ kind: 'wishes', port: port1 }, [port1]);
+    return port2;
+  }
+
+  /** There are new wishes for connections that stand already. */
+  hearWishes(): void {
+    this.#mailbox.post({ kind: 'hear' });
   }
 
   /** Takes everything back. Resolves when that is done. */

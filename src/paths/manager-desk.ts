@@ -7,6 +7,7 @@ import type { Manager } from './manager.ts';
 import type { Path } from './path.ts';
 import type { PathSettings, Preferences } from './preferences.ts';
 import { describePaths, type Survey } from './survey.ts';
+import { userspaceOptions } from './userspace/mode.ts';
 
 export type Question =
   | { readonly kind: 'status' }
@@ -31,6 +32,8 @@ export function answer(question: Question, { manager, preferences, budgets, mode
     manager.refresh();
   } else if (question.kind === 'configure') {
     preferences.configure(question.paths);
+    const userspace = userspaceOptions(question.paths);
+    if (userspace !== undefined) manager.userspace?.configure(userspace);
     budgets.look(manager.paths, new Date(), performance.now());
     manager.refresh();
   }

@@ -1,7 +1,7 @@
 // The thread of the path manager. Entry point of the worker; it stays in its event loop until told to stop.
 
 import { readFileSync, readlinkSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { PathsConfig } from '../config/config.ts';
 import { EventLoop } from '../dataplane/event-loop.ts';
 import { readMailbox } from '../dataplane/mailbox.ts';
@@ -12,6 +12,8 @@ import { BudgetKeeper, type BudgetRecords } from './budget-keeper.ts';
 import { Manager } from './manager.ts';
 import { type Answer, answer, type Question } from './manager-desk.ts';
 import { Preferences } from './preferences.ts';
+import type { Policy } from './userspace/desired.ts';
+import { userspaceOptions } from './userspace/mode.ts';
 
 export interface ManagerThreadData {
   /** Path of the network namespace; the process's own unless given. */
@@ -23,6 +25,10 @@ export interface ManagerThreadData {
 
 export type ToManager =
   | { readonly kind: 'stop' }
+  /** Whoever holds the other end says what his connections are for; the port comes along. */
+  | { readonly kind: 'wishes'; readonly port: MessagePort }
+  /** There is something new in one of those ports. */
+  | { readonly kind: 'hear' }
   /** Answered under the same id. */
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question };
 
@@ -35,6 +41,12 @@ export type FromManager =
   /** To be kept over restarts. */
   | { readonly kind: 'budgets'; readonly records: BudgetRecords }
   | { readonly kind: 'said'; readonly level: 'info' | 'warn'; readonly code: string; readonly message: string };
+
+/** What one connection is for. */
+export interface WishMessage {
+  readonly token: number;
+  readonly policy: Policy;
+}
 
 /** At 1 Gbit/s 125 MB go by in this time. */
 const BUDGETS_MS = 1_000;
@@ -54,22 +66,40 @@ if (port !== null) {
   });
   const preferences = new Preferences(paths, (path) => budgets.spentOf(path, new Date()));
   let manager: Manager | undefined;
+  /** Bounded by the threads that open connections. */
+  const wishPorts: MessagePort[] = [];
+  const hear = (): void => {
+    let hasNewGateways = false;
+    for (const from of wishPorts) {
+      readMailbox<WishMessage>(from, ({ token, policy }) => {
+        if (manager?.userspace?.tell(token, policy) === true) hasNewGateways = true;
+      });
+    }
+    if (hasNewGateways) manager?.refresh();
+  };
   const loop = new EventLoop(() => {
     readMailbox<ToManager>(port, (message) => {
       if (message.kind === 'stop') return loop.stop();
+      if (message.kind === 'hear') return hear();
+      if (message.kind === 'wishes') return void wishPorts.push(message.port);
       if (manager === undefined) return;
       post({
         kind: 'answered',
         id: message.id,
-        answer: answer(message.question, { manager, preferences, budgets, mode: paths.mode }),
+        answer: answer(message.question, {
+          manager,
+          preferences,
+          budgets,
+          mode: manager.userspace === undefined ? 'kernel' : 'userspace',
+        }),
       });
     });
   });
   try {
     manager = new Manager(
       loop,
-      { say, onPaths: (states) => post({ kind: 'paths', paths: states }) },
-      { namespace, preferences },
+      { say, onPaths: (states) => post({ kind: 'paths', paths: states }), onThink: hear },
+      { namespace, preferences, userspace: userspaceOptions(paths) },
     );
   } catch (error) {
     post({ kind: 'refused', message: error instanceof Error ? error.message : String(error) });

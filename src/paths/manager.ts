@@ -25,8 +25,7 @@ import { ownerOfEndpoint, type Present, planRemoval, planSteps, type Step } from
 import { Preferences } from './preferences.ts';
 import { StallDetector, type Suspicion } from './stall.ts';
 import { Suspects } from './suspects.ts';
-import type { Policy } from './userspace/desired.ts';
-import { isGatewayNumber } from './userspace/gateways.ts';
+import { isGatewayNumber, planGatewayRemoval } from './userspace/gateways.ts';
 import { statePath, UserspaceMode, type UserspaceOptions } from './userspace/mode.ts';
 import { WatchedJoins } from './watched-joins.ts';
 
@@ -76,6 +75,8 @@ export class Manager implements Watcher {
   readonly #settler = new Timer({ onTimer: () => this.onReady() });
   /** Bounded by KNOWN_MAX: the oldest goes. */
   readonly #known = new Map<string, Gateway>();
+  /** Paths that are away, or were and are not used again yet. Bounded by the paths. */
+  readonly #returned = new Set<string>();
   readonly #suspects: Suspects;
   readonly #news: PathNews;
   /** What failed and was told. Bounded by the kinds of steps and paths; cleared with every resync. */
@@ -89,7 +90,7 @@ export class Manager implements Watcher {
 
   /** Throws a LinuxError or a NetlinkError; without MPTCP a NetlinkError too. */
   constructor(loop: EventLoop, events: ManagerEvents, options: ManagerOptions = {}) {
-    const { namespace, preferences } = options;
+    const { namespace, preferences, userspace } = options;
     this.#loop = loop;
     this.#events = events;
     this.#suspects = new Suspects(loop, {
@@ -111,7 +112,10 @@ export class Manager implements Watcher {
     this.#endpoints = pm.endpoints();
     this.#limits = pm.limits();
     this.#limitsBefore = this.#limits;
-    this.#userspace = this.#takeOver(options);
+    const changeRule = (kind: 'add-rule' | 'remove-rule', rule: RuleChange): void =>
+      applyRouting(this.#watch.socket, { kind, rule });
+    const ground = { loop, pm, view: this.#watch.network, namespace, changeRule };
+    this.#userspace = UserspaceMode.enter(ground, userspace, (code, text) => events.say('warn', code, text));
     // After a crash, not an id that the one before has used just now.
     this.#nextId = Math.max(ENDPOINT_ID_FIRST - 1, ...this.#endpoints.map(({ id }) => id)) + 1;
     loop.watch(this.#watch.fd, this.#watch.events, this);
@@ -125,9 +129,9 @@ export class Manager implements Watcher {
     return this.#paths;
   }
 
-  /** What a connection is for, in `mode: userspace`. */
-  tell(token: number, policy: Policy): void {
-    this.#userspace?.tell(token, policy);
+  /** `undefined` in `mode: kernel`, and where the kernel does not let us have the other one. */
+  get userspace(): Pick<UserspaceMode, 'tell' | 'configure'> | undefined {
+    return this.#userspace;
   }
 
   /** As it is this moment. Throws a NetlinkError. */
@@ -159,7 +163,7 @@ export class Manager implements Watcher {
       this.#watch.list();
       this.#endpoints = this.#pm.endpoints();
       this.#apply(planRemoval({ view: this.#watch.network, endpoints: this.#endpoints }));
-      this.#apply(this.#userspace?.plan([], this.#watch.network) ?? []);
+      this.#apply(planGatewayRemoval(this.#watch.network));
       this.#userspace?.close();
       const { subflows } = this.#pm.limits();
       // Somebody else may have changed them since.
@@ -194,7 +198,9 @@ export class Manager implements Watcher {
   }
 
   #plan(present: Present, isDead: (path: Path) => boolean): Step[] {
-    if (this.#userspace === undefined) return planSteps(this.#paths, present, isDead);
+    if (this.#userspace === undefined) {
+      return [...planSteps(this.#paths, present, isDead), ...planGatewayRemoval(present.view)];
+    }
     // Endpoints are for the kernel's path manager only.
     const spared = this.#paths.map((path) => ({ ...path, spared: true }));
     return [...planSteps(spared, present, isDead), ...this.#userspace.plan(this.#paths, present.view)];
@@ -203,23 +209,10 @@ export class Manager implements Watcher {
   /** Tells those that open connections and subflows. */
   #follow(): void {
     const { isDead } = this.#suspects;
-    this.#userspace?.follow(this.#paths, isDead, (path) => this.#seekGateway(path, false));
-    this.#events.onPaths?.(this.#paths.map((path) => statePath(path, isDead(path), this.#stalls.rttMs(path.address))));
-  }
-
-  /** To `mode: userspace`, or from what is left of one that was killed. */
-  #takeOver({ namespace, userspace }: ManagerOptions): UserspaceMode | undefined {
-    const changeRule = (kind: 'add-rule' | 'remove-rule', rule: RuleChange): void =>
-      applyRouting(this.#watch.socket, { kind, rule });
-    const ground = { loop: this.#loop, pm: this.#pm, view: this.#watch.network, namespace, changeRule };
-    try {
-      if (userspace !== undefined) return new UserspaceMode(ground, userspace);
-      UserspaceMode.clear(ground);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#events.say('warn', 'path-manager-type', `mode kernel, since net.mptcp.path_manager cannot be set: ${why}`);
-    }
-    return undefined;
+    this.#userspace?.follow(this.#paths, isDead, (path) => this.#greetGateway(path));
+    this.#events.onPaths?.(
+      this.#paths.map((path) => statePath(path, isDead(path), this.#stalls.rttMs(path.address) || undefined)),
+    );
   }
 
   #onSubflowEvents(): void {
@@ -242,8 +235,11 @@ export class Manager implements Watcher {
         this.#known.delete(key);
         this.#known.set(key, { address: path.gateway, metric: path.metric });
       }
+      if (path.trouble !== undefined || this.#suspects.isDead(path)) this.#returned.add(key);
     }
     this.#suspects.keepOnly(this.#paths);
+    const keys = new Set(this.#paths.map(pathKey));
+    for (const key of this.#returned) if (!keys.has(key)) this.#returned.delete(key);
     for (const key of this.#known.keys()) {
       if (this.#known.size <= KNOWN_MAX) break;
       this.#known.delete(key);
@@ -288,7 +284,7 @@ export class Manager implements Watcher {
       case 'add-endpoint': {
         const { path, flags, port } = step;
         const { address, index } = path;
-        this.#seekGateway(path, false);
+        this.#greetGateway(path);
         const endpoint: PmAddress = { address, index, flags, port, id: this.#freeId() };
         // Noted first: should we die in between, the note is all that is left, and goes at the next start.
         this.#take({ kind: 'add-rule', rule: noteOf(endpoint) });
@@ -297,6 +293,11 @@ export class Manager implements Watcher {
         if (flags.includes('subflow')) this.#joins.began(path, performance.now(), this.#stalls.rttMs(address));
       }
     }
+  }
+
+  /** Before connections join over a path that was away. Of one that never was, a search may be under way for others. */
+  #greetGateway(path: Path): void {
+    if (this.#returned.delete(pathKey(path))) this.#seekGateway(path, false);
   }
 
   #seekGateway({ gateway, index }: Path, evenResolved: boolean): void {

@@ -27,6 +27,11 @@ export function isGatewayNumber(number: number): boolean {
   return number >= NUMBER_FIRST && number < NUMBER_FIRST + NUMBERS;
 }
 
+/** Takes back what one of us that was killed has left. */
+export function planGatewayRemoval(view: NetworkView): Step[] {
+  return new Gateways().plan([], view);
+}
+
 interface Slot {
   readonly path: Path;
   readonly gateway: string;

@@ -1,6 +1,7 @@
 // `mode: userspace` as the manager sees it: takes the connections of a network namespace over from the kernel's path
 // manager, follows the paths, and gives everything back.
 
+import type { PathsConfig } from '../../config/config.ts';
 import type { EventLoop } from '../../dataplane/event-loop.ts';
 import type { NetworkView } from '../../netlink/network.ts';
 import type { PathManager } from '../../netlink/path-manager.ts';
@@ -26,8 +27,6 @@ export interface UserspaceOptions {
   /** Of connections that nobody has a wish for. */
   readonly policy: Policy;
   readonly settings: Settings;
-  /** Some connection may have the strategy `gateways`. */
-  readonly usesGateways: boolean;
 }
 
 /** Whose paths these are, and how to reach the kernel there. */
@@ -43,13 +42,15 @@ export interface UserspaceGround {
 export class UserspaceMode {
   readonly #ground: UserspaceGround;
   readonly #director: Director;
-  readonly #gateways: Gateways | undefined;
+  readonly #gateways = new Gateways();
+  /** Some connection has, or had, the strategy `gateways`. */
+  #usesGateways: boolean;
   readonly #typeBefore: PathManagerType;
   /** Bounded by the paths. */
   #working: ReadonlySet<string> = new Set();
 
   /** Switches the namespace over. Throws a NetlinkError, or a system error when the kernel's settings cannot be changed. */
-  constructor(ground: UserspaceGround, { policy, settings, usesGateways }: UserspaceOptions) {
+  private constructor(ground: UserspaceGround, { policy, settings }: UserspaceOptions) {
     const { namespace, view } = ground;
     this.#ground = ground;
     // One of us that was killed has left its note, and the switch as it was.
@@ -67,19 +68,35 @@ export class UserspaceMode {
       }
     }
     this.#director = new Director(ground.loop, ground.pm, { policy, settings });
-    this.#gateways = usesGateways ? new Gateways() : undefined;
+    this.#usesGateways = policy.strategy === 'gateways';
   }
 
-  /** Puts back what one of us that was killed has left switched over. Throws as the constructor does. */
-  static clear({ view, namespace, changeRule }: Pick<UserspaceGround, 'view' | 'namespace' | 'changeRule'>): void {
-    if (!view.rules.some(isSwitchNote)) return;
-    writePathManagerType('kernel', namespace);
-    changeRule('remove-rule', SWITCH_NOTE);
+  /**
+   * Without options, puts back what one of us that was killed has left switched over. `undefined`: it is the kernel that
+   * manages; `warn` says why, if that was not what was asked for.
+   */
+  static enter(
+    ground: UserspaceGround,
+    options: UserspaceOptions | undefined,
+    warn: (code: string, message: string) => void,
+  ): UserspaceMode | undefined {
+    try {
+      if (options !== undefined) return new UserspaceMode(ground, options);
+      if (!ground.view.rules.some(isSwitchNote)) return undefined;
+      writePathManagerType('kernel', ground.namespace);
+      ground.changeRule('remove-rule', SWITCH_NOTE);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const hint = 'set it beforehand, or let anabranch write to /proc/sys';
+      if (options !== undefined) warn('path-manager-type', `in mode kernel instead of userspace: ${why}; ${hint}`);
+      else warn('path-manager-type', `left in mode userspace by one that was killed: ${why}; ${hint}`);
+    }
+    return undefined;
   }
 
   /** Routing besides that of every mode. */
   plan(paths: readonly Path[], view: NetworkView): Step[] {
-    return this.#gateways?.plan(paths, view) ?? [];
+    return this.#gateways.plan(this.#usesGateways ? paths : [], view);
   }
 
   /** The paths as they are now. `onReturned` is called for those that work again, before anything leaves over them. */
@@ -102,12 +119,22 @@ export class UserspaceMode {
     this.#director.observe(subflows);
   }
 
-  tell(token: number, policy: Policy): void {
+  /** What a connection is for. Whether `plan` must be asked anew. */
+  tell(token: number, policy: Policy): boolean {
     this.#director.tell(token, policy);
+    return this.#mayNeedGateways(policy);
   }
 
-  configure(policy: Policy, settings: Settings): void {
+  /** The defaults have changed. `plan` must be asked anew. */
+  configure({ policy, settings }: UserspaceOptions): void {
+    this.#mayNeedGateways(policy);
     this.#director.configure(policy, settings);
+  }
+
+  #mayNeedGateways({ strategy }: Policy): boolean {
+    if (strategy !== 'gateways' || this.#usesGateways) return false;
+    this.#usesGateways = true;
+    return true;
   }
 
   /** Gives the namespace back; subflows stay as they are. Throws as the constructor does. */
@@ -126,9 +153,21 @@ export class UserspaceMode {
       index: path.index,
       joins: subflow,
       signalPort: signal ? port : undefined,
-      gateways: this.#gateways?.portsOf(path) ?? [],
+      gateways: this.#gateways.portsOf(path),
     };
   }
+}
+
+/** As the configuration has it; `undefined` in `mode: kernel`. */
+export function userspaceOptions({
+  mode,
+  wish,
+  strategy,
+  subflows,
+  meteredAfter,
+}: PathsConfig): UserspaceOptions | undefined {
+  if (mode === 'kernel') return undefined;
+  return { policy: { wish, strategy }, settings: { subflows, meteredAfter } };
 }
 
 /** As whoever dials sees it. */
