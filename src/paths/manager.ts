@@ -75,7 +75,7 @@ export class Manager implements Watcher {
   readonly #settler = new Timer({ onTimer: () => this.onReady() });
   /** Bounded by KNOWN_MAX: the oldest goes. */
   readonly #known = new Map<string, Gateway>();
-  /** Paths that are away, or were and are not used again yet. Bounded by the paths. */
+  /** Paths that are away, or were. Bounded by the paths. */
   readonly #returned = new Set<string>();
   readonly #suspects: Suspects;
   readonly #news: PathNews;
@@ -297,7 +297,7 @@ export class Manager implements Watcher {
 
   /** Before connections join over a path that was away. Of one that never was, a search may be under way for others. */
   #greetGateway(path: Path): void {
-    if (this.#returned.delete(pathKey(path))) this.#seekGateway(path, false);
+    if (this.#returned.has(pathKey(path))) this.#seekGateway(path, false);
   }
 
   #seekGateway({ gateway, index }: Path, evenResolved: boolean): void {

@@ -13,8 +13,10 @@ export interface Suspicion {
 
 interface Track {
   sample: SubflowProgress;
-  /** Bytes per second that came and that were acknowledged, smoothed. */
+  readonly since: number;
+  /** Bytes per second that came, and that were acknowledged; smoothed. */
   rate: number;
+  ackedRate: number;
   /** When a segment came last, and when one that brought something new. */
   heardAt: number;
   progressAt: number;
@@ -43,6 +45,9 @@ const ELSEWHERE_BYTES = 16_384;
 /** At the earlier rate so many segments would have come: fewer may be missing by chance. */
 const SEGMENTS_MISSED = 8;
 const SEGMENT_BYTES = 1_400;
+/** A subflow that old, in milliseconds and in round trips, has shown how it pauses. */
+const KNOWN_MS = 1_000;
+const KNOWN_TRIPS = 8;
 const ADDRESSES_MAX = 256;
 /** Weight of the newest rate. */
 const SMOOTHING = 0.3;
@@ -100,15 +105,15 @@ export class StallDetector {
 
   /** Whether bytes came lately, so that it is worth looking often. */
   isBusy(now: number): boolean {
-    for (const { rate, progressAt } of this.#tracks.values()) {
-      if (rate > BUSY_BYTES_PER_S && now - progressAt < SILENCE_MS_MAX) return true;
+    for (const { rate, ackedRate, progressAt } of this.#tracks.values()) {
+      if (rate + ackedRate > BUSY_BYTES_PER_S && now - progressAt < SILENCE_MS_MAX) return true;
     }
     return false;
   }
 }
 
 function newTrack(sample: SubflowProgress, now: number): Track {
-  return { sample, rate: 0, heardAt: now, progressAt: now, pauseMs: 0, elsewhere: 0, fresh: true };
+  return { sample, since: now, rate: 0, ackedRate: 0, heardAt: now, progressAt: now, pauseMs: 0, elsewhere: 0, fresh: true };
 }
 
 /** Brings a track up to the sample; `bytes`: new since the one before. */
@@ -123,8 +128,10 @@ function follow(track: Track, sample: SubflowProgress, bytes: number, now: numbe
     track.heardAt = at;
   }
   if (bytes > 0) {
-    const rate = (bytes * 1_000) / Math.max(1, now - track.progressAt);
-    track.rate += (rate - track.rate) * SMOOTHING;
+    const took = Math.max(1, now - track.progressAt) / 1_000;
+    const acked = sample.bytesAcked - track.sample.bytesAcked;
+    track.rate += ((bytes - acked) / took - track.rate) * SMOOTHING;
+    track.ackedRate += (acked / took - track.ackedRate) * SMOOTHING;
     track.progressAt = track.heardAt;
     track.elsewhere = 0;
   }
@@ -153,20 +160,23 @@ function answerTime({ rttMs, rttVarianceMs }: SubflowProgress): number {
   return Math.min(Math.max(ANSWER_MS_MIN, rttMs + 4 * rttVarianceMs), SILENCE_MS_MAX);
 }
 
-/** A sender that has filled its window pauses for a round trip. */
-function ordinaryPause({ sample, pauseMs }: Track): number {
+/** A sender that has filled its window pauses for a round trip; whether this one does is seen after some of them. */
+function ordinaryPause({ sample, since, heardAt, pauseMs }: Track): number {
   const { rttMs, rttVarianceMs } = sample;
-  return Math.min(Math.max(SILENCE_MS_MIN, rttMs + 2 * rttVarianceMs, PAUSE_FACTOR * pauseMs), SILENCE_MS_MAX);
+  const trip = heardAt - since >= Math.max(KNOWN_MS, KNOWN_TRIPS * rttMs) ? 0 : rttMs + 2 * rttVarianceMs;
+  return Math.min(Math.max(SILENCE_MS_MIN, trip, PAUSE_FACTOR * pauseMs), SILENCE_MS_MAX);
 }
 
 function isSilent(track: Track, now: number): boolean {
-  const { sample, rate, heardAt, progressAt, elsewhere } = track;
+  const { sample, heardAt, progressAt, elsewhere } = track;
   const ordinary = ordinaryPause(track);
   const isOneWay = now - progressAt >= ONE_WAY_FACTOR * ordinary;
   if (now - heardAt < ordinary && !isOneWay) return false;
   // We wait for acknowledgements, and have sent again.
   if (sample.unacked > 0 && sample.timeouts > 0 && now - progressAt >= answerTime(sample)) return true;
-  // The peer sent, or acknowledged, over this path, and goes on over the others only.
+  // The peer sent over this path, or acknowledged what we sent and has more to acknowledge, and goes on over the others
+  // only.
+  const rate = track.rate + (sample.unacked > 0 ? track.ackedRate : 0);
   const missed = (rate * (now - progressAt)) / 1_000 / SEGMENT_BYTES;
   return rate >= BUSY_BYTES_PER_S && missed >= SEGMENTS_MISSED && elsewhere >= ELSEWHERE_BYTES;
 }

@@ -41,7 +41,7 @@ function play(detector: StallDetector, cutAt: number, until: number, more: Parti
       now,
     );
     if (suspicions.length === 0) continue;
-    assert.deepEqual(suspicions, [{ address: '192.0.2.7', remote, answerMs: 130 }]);
+    assert.deepEqual(suspicions, [{ address: '192.0.2.7', remote, answerMs: 120 }]);
     return now;
   }
   return -1;
@@ -163,17 +163,34 @@ test('segments that bring nothing new do not keep it from being suspected', () =
 
 test('acknowledgements are bytes that moved: an upload is watched as a download', () => {
   const detector = new StallDetector();
+  // Once it has been seen that acknowledgements keep coming, a long round trip is no reason to wait.
+  const queued = { unacked: 100, rttMs: 150, rttVarianceMs: 10 };
   let at = -1;
-  for (let now = 0; now <= 3_000 && at < 0; now += 20) {
-    const first = Math.min(now, 1_000);
+  for (let now = 0; now <= 4_000 && at < 0; now += 20) {
+    const first = Math.min(now, 2_000);
     const found = detector.observe(
       [
-        subflow('192.0.2.7', { bytesAcked: first * 2_000, segmentsIn: first, silentMs: now - first, unacked: 100 }),
+        subflow('192.0.2.7', { bytesAcked: first * 2_000, segmentsIn: first, silentMs: now - first, ...queued }),
         subflow('198.51.100.7', { bytesAcked: now * 1_000, segmentsIn: now }),
       ],
       now,
     );
     if (found.length > 0) at = now;
   }
-  assert.equal(at, 1_100);
+  assert.equal(at, 2_060);
+});
+
+test('a path over which nothing is under way owes no acknowledgements', () => {
+  const detector = new StallDetector();
+  for (let now = 0; now <= 3_000; now += 20) {
+    const first = Math.min(now, 1_000);
+    const found = detector.observe(
+      [
+        subflow('192.0.2.7', { bytesAcked: first * 2_000, segmentsIn: first, silentMs: now - first, unacked: 0 }),
+        subflow('198.51.100.7', { bytesAcked: now * 1_000, segmentsIn: now, unacked: 9 }),
+      ],
+      now,
+    );
+    assert.deepEqual(found, []);
+  }
 });
