@@ -113,7 +113,17 @@ export class StallDetector {
 }
 
 function newTrack(sample: SubflowProgress, now: number): Track {
-  return { sample, since: now, rate: 0, ackedRate: 0, heardAt: now, progressAt: now, pauseMs: 0, elsewhere: 0, fresh: true };
+  return {
+    sample,
+    since: now,
+    rate: 0,
+    ackedRate: 0,
+    heardAt: now,
+    progressAt: now,
+    pauseMs: 0,
+    elsewhere: 0,
+    fresh: true,
+  };
 }
 
 /** Brings a track up to the sample; `bytes`: new since the one before. */
