@@ -31,20 +31,26 @@ interface Sum {
   rttCount: number;
 }
 
-/** Bounded by the flows it is given: what is gone is forgotten. */
+/**
+ * Subflows remembered. Those that were not seen for long go first: a flow that is missing once, for its thread answered
+ * late, is not new when it is there again.
+ */
+const KNOWN_MAX = 32_768;
+
+/** Bounded by KNOWN_MAX and the flows it is given. */
 export class PathMeter {
-  #known = new Map<string, Known>();
+  /** The last seen last. */
+  readonly #known = new Map<string, Known>();
 
   /** `nameOf`: the path of a local address. Loopback is no path. */
   measure(flows: readonly FlowStatus[], nameOf: (address: string) => string | undefined): PathSecond[] {
     const sums = new Map<string, Sum>();
-    const seen = new Map<string, Known>();
     for (const flow of flows) {
       for (const [side, record] of Object.entries({ client: flow.clientSide, server: flow.serverSide })) {
-        if (record !== undefined) this.#add(`${flow.id} ${side}`, record, nameOf, sums, seen);
+        if (record !== undefined) this.#add(`${flow.id} ${side}`, record, nameOf, sums);
       }
     }
-    this.#known = seen;
+    this.#forget();
     return [...sums].map(([path, sum]) => {
       const { subflows, bytesSent, bytesReceived, retransmits, rttMsSum, rttCount } = sum;
       return {
@@ -58,18 +64,20 @@ export class PathMeter {
     });
   }
 
-  #add(
-    flow: string,
-    side: SideRecord,
-    nameOf: (address: string) => string | undefined,
-    sums: Map<string, Sum>,
-    seen: Map<string, Known>,
-  ): void {
+  #forget(): void {
+    for (const key of this.#known.keys()) {
+      if (this.#known.size <= KNOWN_MAX) return;
+      this.#known.delete(key);
+    }
+  }
+
+  #add(flow: string, side: SideRecord, nameOf: (address: string) => string | undefined, sums: Map<string, Sum>): void {
     for (const { local, remote, bytesSent, bytesReceived, retransmits, rttMs, closed } of side.subflows) {
       if (local.address.startsWith('127.') || local.address === '::1') continue;
       const key = `${flow} ${local.address} ${local.port} ${remote.address} ${remote.port}`;
       const before = this.#known.get(key) ?? { bytesSent: 0, bytesReceived: 0, retransmits: 0 };
-      seen.set(key, { bytesSent, bytesReceived, retransmits });
+      this.#known.delete(key);
+      this.#known.set(key, { bytesSent, bytesReceived, retransmits });
       const path = nameOf(local.address) ?? local.address;
       const sum = sums.get(path) ?? {
         subflows: 0,

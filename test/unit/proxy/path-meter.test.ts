@@ -71,3 +71,20 @@ test('a closed subflow still counts what it carried, but is none; a counter neve
   ]);
   assert.deepEqual(meter.measure([], nameOf), []);
 });
+
+test('a flow that is missing once is not new when it is there again', () => {
+  const meter = new PathMeter();
+  const look = (bytesReceived: number) => [flow('a', [subflow('192.0.2.1', { bytesReceived })])];
+  meter.measure(look(1_000_000), nameOf);
+  assert.deepEqual(meter.measure([], nameOf), []);
+  assert.equal(meter.measure(look(1_000_500), nameOf)[0]?.bytesReceived, 500);
+});
+
+test('what was not seen for long is forgotten', () => {
+  const meter = new PathMeter();
+  const look = (id: string) => [flow(id, [subflow('192.0.2.1', { bytesReceived: 7 })])];
+  meter.measure(look('first'), nameOf);
+  for (let i = 0; i < 33_000; i++) meter.measure(look(`flow ${i}`), nameOf);
+  assert.equal(meter.measure(look('flow 32999'), nameOf)[0]?.bytesReceived, 0, 'the latest is known');
+  assert.equal(meter.measure(look('first'), nameOf)[0]?.bytesReceived, 7, 'the oldest is not');
+});
