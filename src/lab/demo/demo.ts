@@ -1,8 +1,9 @@
 // The demo: one file downloaded twice at the same time, in two networks of the same make. In the one through anabranch
 // over MPTCP, in the other straight over TCP. Half-way the first path of both is cut, later it returns.
 
-import { existsSync } from 'node:fs';
-import { release } from 'node:os';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { release, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { programPath } from '../commands.ts';
 import type { HostProcess } from '../host.ts';
@@ -19,6 +20,7 @@ import { startProxy, stopProxy, untilSaid } from './proxies.ts';
 import { Visits } from './visits.ts';
 
 const SAMPLE_MS = 250;
+const RETURN_MS = 50;
 const SOCKS_PORT = 1080;
 /** A path that was cut carries data again when it reaches this share of its rate. */
 const REGAINED_SHARE = 0.1;
@@ -45,13 +47,17 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { signal, settings } = options;
   requireMachine();
   signal.throwIfAborted();
-  const lab = await createLab(demoTopology(settings));
+  const folder = mkdtempSync(join(tmpdir(), 'anabranch-demo-'));
+  const lab = await createLab(demoTopology(settings), { folders: [folder] }).catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
   try {
     signal.throwIfAborted();
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
-    return await Promise.race([new Play(lab, options).run(), aborted]);
+    return await Promise.race([new Play(lab, folder, options).run(), aborted]);
   } finally {
     await lab.close();
   }
@@ -71,6 +77,8 @@ function requireMachine(): void {
 
 class Play {
   readonly #lab: Lab;
+  /** Takes configurations; goes with the lab. */
+  readonly #folder: string;
   readonly #options: DemoOptions;
   #start = 0;
   /** One for each thing that can happen, so bounded. */
@@ -80,10 +88,10 @@ class Play {
   readonly #windows = new Map<TransferName, HostWindow>();
   /** What the interfaces had counted before. */
   readonly #before = new Map<TransferName, readonly [number, number]>();
-  #last: DemoSample | undefined;
 
-  constructor(lab: Lab, options: DemoOptions) {
+  constructor(lab: Lab, folder: string, options: DemoOptions) {
     this.#lab = lab;
+    this.#folder = folder;
     this.#options = options;
   }
 
@@ -128,12 +136,26 @@ class Play {
     const { anabranch, settings } = this.#options;
     const gateway = this.#lab.host(hostOf('mptcp', 'gateway'));
     const client = this.#lab.host(hostOf('mptcp', 'client'));
-    const listen = `${gateway.address()}:${SOCKS_PORT}`;
-    const { congestion } = settings;
-    const outbound = `socks5://${listen}?transport=mptcp&congestion=${congestion}`;
+    const server = `${gateway.address()}:${SOCKS_PORT}`;
+    const socket = { congestion: settings.congestion };
     return Promise.all([
-      startProxy(gateway, anabranch, ['--socks', listen, '--open', '--congestion', congestion]),
-      startProxy(client, anabranch, ['--socks', `127.0.0.1:${SOCKS_PORT}`, '--outbound', outbound]),
+      startProxy(
+        gateway,
+        anabranch,
+        { inbounds: [{ type: 'socks', listen: server, open: true, socket }] },
+        this.#folder,
+      ),
+      startProxy(
+        client,
+        anabranch,
+        {
+          paths: { manage: true, state: this.#folder },
+          inbounds: [{ type: 'socks', listen: `127.0.0.1:${SOCKS_PORT}` }],
+          outbounds: [{ name: 'gateway', type: 'socks', server, transport: 'mptcp', socket }],
+          rules: [{ use: 'gateway' }],
+        },
+        this.#folder,
+      ),
     ]);
   }
 
@@ -184,6 +206,7 @@ class Play {
     const { mptcp, tcp } = this.#downloads;
     let cutAt = Number.POSITIVE_INFINITY;
     let isBack = false;
+    let watching: Promise<void>[] = [];
     while (!(mptcp.over && tcp.over)) {
       await pause(SAMPLE_MS);
       if (signal.aborted) return;
@@ -196,18 +219,26 @@ class Play {
         await Promise.all(TRANSFERS.map((transfer) => this.#lab.link(linkOf(transfer, 0)).up()));
         this.#tell({ kind: 'back', path: 1 });
         isBack = true;
-      } else if (isBack && this.#last !== undefined) this.#lookForRegained(this.#last, sample);
-      this.#last = sample;
+        watching = TRANSFERS.map((transfer) => this.#watchReturn(transfer));
+      }
     }
+    await Promise.all(watching);
   }
 
-  #lookForRegained(last: DemoSample, sample: DemoSample): void {
-    const rate = this.#options.settings.paths[0].mbitPerSecond * 1e3;
-    for (const transfer of TRANSFERS) {
-      if (this.#events.some((event) => event.kind === 'regained' && event.transfer === transfer)) continue;
-      const bits = (sample[transfer].pathBytes[0] - last[transfer].pathBytes[0]) * 8;
-      if (bits / (sample.atMs - last.atMs) >= rate * REGAINED_SHARE)
+  /** Tells when the path that is back carries data of this transfer. Looks more often than there are samples. */
+  async #watchReturn(transfer: TransferName): Promise<void> {
+    const { settings, signal } = this.#options;
+    const rate = settings.paths[0].mbitPerSecond * 1e3;
+    let last = { atMs: this.#now(), bytes: this.#pathBytes(transfer)[0] };
+    while (!signal.aborted && !this.#downloads[transfer].over) {
+      await pause(RETURN_MS);
+      if (signal.aborted) return;
+      const now = { atMs: this.#now(), bytes: this.#pathBytes(transfer)[0] };
+      if (((now.bytes - last.bytes) * 8) / (now.atMs - last.atMs) >= rate * REGAINED_SHARE) {
         this.#tell({ kind: 'regained', transfer, path: 1 });
+        return;
+      }
+      last = now;
     }
   }
 

@@ -1,5 +1,7 @@
 // The two anabranches of the demo, each in its host: started, found to be listening, stopped, and their flow records.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Host, HostProcess } from '../host.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
 import { parseFlowRecords, type RecordedFlow } from '../measures/flow-records.ts';
@@ -37,16 +39,23 @@ export function untilSaid(
   });
 }
 
-/** `command` starts anabranch; `args` are those of `anabranch run`. One data-plane thread, records on standard output. */
+/**
+ * `command` starts anabranch; `config` is its configuration, which goes to a file in `folder`. One data-plane thread,
+ * records on standard output.
+ */
 export async function startProxy(
   host: Host,
   command: readonly string[],
-  args: readonly string[],
+  config: Readonly<Record<string, unknown>>,
+  folder: string,
 ): Promise<HostProcess> {
-  const common = ['--workers', '1', '--log', 'stdout', '--admin', 'off'];
-  const proxy = host.spawn([...command, 'run', ...args, ...common]);
+  const file = join(folder, `${host.name}.yaml`);
+  const common = { workers: 1, log: 'stdout', admin: 'off', dashboard: 'off' };
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify({ ...common, ...config }));
+  const proxy = host.spawn([...command, 'run', file]);
   proxy.child.stdin.end();
-  await untilSaid(proxy, 'stderr', '"code":"listening"', `the anabranch on ${host.name}`);
+  await untilSaid(proxy, 'stderr', '"code":"ready"', `the anabranch on ${host.name}`);
   return proxy;
 }
 
