@@ -11,6 +11,7 @@ import type { Log } from '../proxy/log.ts';
 import { ProxyService, type ServiceOptions } from '../proxy/service.ts';
 import { formatHostPort } from '../wire/destination.ts';
 import { defaultAdminPath } from './admin-client.ts';
+import { startAnnouncing } from './balancer.ts';
 import { CliError } from './cli-error.ts';
 import { type ConfigSource, DEFAULT_DASHBOARD } from './config-source.ts';
 import { createDashboardSource } from './dashboard-source.ts';
@@ -63,6 +64,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const admin = await openAdminFor(config, { service, paths: proxyPaths, probes, reload, version: VERSION }, log);
   if (config.user !== undefined) dropRoot(config.user, log);
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);
+  const announcing = await startAnnouncing(config, service.inbounds, log);
   const paths = await startPathManagement(config, log, (known) => service.setPaths(known));
   proxyPaths.managed = paths;
   if (paths !== undefined && config.paths.mode === 'userspace') service.tellWishes(() => paths.openWishes());
@@ -70,6 +72,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   log.info('ready', `ready, process ${process.pid}`);
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
   const exitCode = await ended;
+  announcing?.close();
   await paths?.close();
   probing?.stop();
   recorder?.stop();

@@ -9,6 +9,7 @@ export function checkPaths(file: RawMap): Finding[] {
     ...checkUser(paths, file.user),
     ...checkMode(paths),
     ...checkUserspace(file, paths),
+    ...checkBalancer(paths, file.user),
     ...mapsOf(paths.known).flatMap(({ index, map }) => checkKnown(map, ['paths', 'known', index])),
   ];
 }
@@ -19,6 +20,19 @@ function checkUser(paths: RawMap, user: unknown): Finding[] {
   const message = 'cannot go with `user`, which gives up the right to administer the network';
   const hint = 'leave `user` out and start as that account with CAP_NET_ADMIN, as packaging/anabranch.service does';
   return [{ path: ['paths', 'manage'], message, hint }];
+}
+
+/** Endpoints are the kernel's path manager's. */
+function checkBalancer(paths: RawMap, user: unknown): Finding[] {
+  if (paths.balancer === undefined) return [];
+  const path: FaultPath = ['paths', 'balancer'];
+  if (paths.mode === 'userspace') {
+    const message = "is for the kernel's path manager, which announces addresses by itself";
+    return [{ path, message, hint: 'leave mode: userspace out, or this', atKey: true }];
+  }
+  if (user === undefined) return [];
+  const message = 'cannot go with `user`, which gives up the right to take it back';
+  return [{ path, message, hint: 'leave `user` out and start as that account with CAP_NET_ADMIN', atKey: true }];
 }
 
 const USERSPACE = 'mode: userspace';

@@ -73,6 +73,19 @@ export interface PathsConfig {
   readonly known: readonly KnownPath[];
   /** `undefined`: no active probing. */
   readonly probe: ProbeConfig | undefined;
+  /** `undefined`: the addresses that clients come to are this gateway's own. */
+  readonly balancer: BalancerConfig | undefined;
+}
+
+/** This gateway stands behind a load balancer; needs CAP_NET_ADMIN. */
+export interface BalancerConfig {
+  readonly announce: readonly AnnouncedAddress[];
+}
+
+export interface AnnouncedAddress {
+  readonly address: string;
+  /** 0: that of the connection, where an inbound listens; else the kernel listens there. */
+  readonly port: number;
 }
 
 export type PathsMode = 'kernel' | 'userspace';

@@ -21,6 +21,7 @@ export function fillPaths(values: PathsValues = {}): PathsConfig {
     state,
     known: (values.known ?? []).map(fillKnown),
     probe: fillProbe(values.probe),
+    balancer: values.balancer,
   };
 }
 

@@ -1,10 +1,11 @@
 // The shape of the section `paths`: what the owner knows of his paths, and what he wants of them.
 
 import type { z } from 'zod';
+import { ANNOUNCED_HINT, readAnnounced } from './announced.ts';
 import { BYTE_SIZE_HINT, readByteSize } from './byte-size.ts';
 import { DIRECTORY_HINT, readDirectory } from './log-target.ts';
 import { DESTINATION_HINT, readDestination, readDuration } from './readings.ts';
-import { choice, flag, integer, list, matching, network, section, text } from './schema-values.ts';
+import { choice, flag, integer, list, matching, network, oneOrMore, section, text } from './schema-values.ts';
 import { readWish, WISH_HINT } from './wish.ts';
 
 export const PATHS_MODES = ['kernel', 'userspace'] as const;
@@ -129,6 +130,19 @@ const probe = section(
   'the probe',
 );
 
+const balancer = section(
+  {
+    announce: oneOrMore(
+      text(readAnnounced, ANNOUNCED_HINT, {
+        description: 'An address of this gateway alone, for clients to join; with a port the kernel listens there.',
+        examples: ['198.51.100.9', '198.51.100.9:10443'],
+      }),
+      ANNOUNCED_HINT,
+    ),
+  },
+  'a gateway behind a load balancer',
+);
+
 export const pathsSection = section(
   {
     manage: flag({
@@ -154,6 +168,7 @@ export const pathsSection = section(
     }).optional(),
     known: list(known, 'what is known of a path; the first match counts', KNOWN_MAX).optional(),
     probe: probe.optional(),
+    balancer: balancer.optional(),
   },
   'the paths',
 );

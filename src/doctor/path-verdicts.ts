@@ -23,16 +23,19 @@ export function pathVerdicts(facts: Facts): Verdict[] {
     return [{ id: 'paths', level: 'fail', found: 'no interface has an address', why, mend: ['ip addr; ip link'] }];
   }
   const limits = limitsVerdict(facts, paths);
+  const joins = joinsVerdict(facts);
   if (paths.length === 1) {
     return [
       ok('paths', `one interface leads out (${names}); a server that other machines reach over several is fine`),
       limits,
+      ...joins,
     ];
   }
   return [
     ok('paths', `${paths.length} interfaces lead out: ${names}`),
     endpoints(facts, paths),
     limits,
+    ...joins,
     ...facts.routes.map((route) => routing(facts, paths, route)),
     reverseFilter(facts, paths),
   ];
@@ -74,6 +77,26 @@ function limitsVerdict(facts: Facts, paths: readonly InterfaceFacts[]): Verdict 
     return { id, level: 'warn', found, why, ...mended };
   }
   return ok(id, found);
+}
+
+/** A gateway behind a load balancer: `paths.balancer`, or by hand. Said of such machines only. */
+function joinsVerdict({ sysctls, endpoints = [] }: Facts): Verdict[] {
+  const id = 'joins';
+  if (sysctls['net.mptcp.allow_join_initial_addr_port'] !== '0') return [];
+  const announced = endpoints.filter(({ flags }) => flags.includes('signal')).map(({ address }) => address);
+  if (announced.length > 0) return [ok(id, `clients are told to join ${announced.join(', ')} alone`)];
+  return [
+    {
+      id,
+      level: 'warn',
+      found: 'clients may not join the address they came to, and are told no other',
+      why: 'Their connections keep to one path each.',
+      mend: [
+        'paths: { balancer: { announce: ADDRESS } } in the configuration, or',
+        'sysctl -w net.mptcp.allow_join_initial_addr_port=1',
+      ],
+    },
+  ];
 }
 
 function routing(facts: Facts, paths: readonly InterfaceFacts[], route: RouteFacts): Verdict {

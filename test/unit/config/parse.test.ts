@@ -48,6 +48,7 @@ const PATHS = {
   state: undefined,
   known: [],
   probe: undefined,
+  balancer: undefined,
 };
 const DIRECT = { ...OUTBOUND, name: 'direct', type: 'direct' };
 

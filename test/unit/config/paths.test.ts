@@ -19,6 +19,7 @@ const PATHS = {
   state: undefined,
   known: [],
   probe: undefined,
+  balancer: undefined,
 };
 
 function configOf(raw: unknown): Config {
@@ -110,6 +111,7 @@ test('every key of the paths arrives', () => {
       { match: { kind: 'virtual' }, ignore: true },
     ],
     probe: { every: 30_000, to: { host: 'gw.example.net', port: 1080 }, metered: false, portal: undefined },
+    balancer: undefined,
   });
   assert.equal(config.inbounds[0]?.strategy, 'backup');
   assert.deepEqual(config.rules[0]?.wish, { kind: 'avoid-metered' });
@@ -167,6 +169,18 @@ const FAULTS: readonly (readonly [string, readonly string[]])[] = [
     'paths: { probe: { to: "a:1", portal: "https://x/" } }',
     [
       'f:1:38 paths.probe.portal: is "https://x/" — an http:// URL that a server of the Internet answers with 204 No Content',
+    ],
+  ],
+  [
+    'paths: { balancer: { announce: gw.example.net } }',
+    [
+      'f:1:32 paths.balancer.announce: "gw.example.net" is not an IP address — an IP address of this gateway alone, with or without a port: 198.51.100.9, "[2001:db8::9]:10443"',
+    ],
+  ],
+  [
+    'paths: { manage: true, mode: userspace, balancer: { announce: 192.0.2.9 } }',
+    [
+      "f:1:41 paths.balancer: is for the kernel's path manager, which announces addresses by itself — leave mode: userspace out, or this",
     ],
   ],
   [

@@ -118,6 +118,22 @@ const table: [string, Partial<Facts>, string, string, RegExp?][] = [
   ],
   ['bound by its endpoint', { routes: [leaving('198.51.100.2', 'wwan0', 'eth0')] }, 'routing 198.51.100.2', 'ok'],
   ['bound to nowhere', { routes: [leaving('198.51.100.2', 'wwan0', 'eth0', false)] }, 'routing 198.51.100.2', 'warn'],
+  [
+    'nowhere to join',
+    sysctls({ 'net.mptcp.allow_join_initial_addr_port': '0' }),
+    'joins',
+    'warn',
+    /announce[\s\S]*allow_join_initial_addr_port=1/,
+  ],
+  [
+    'an announced address',
+    {
+      ...sysctls({ 'net.mptcp.allow_join_initial_addr_port': '0' }),
+      endpoints: [{ address: '192.0.2.2', flags: ['signal'], device: undefined }, ...(good.endpoints ?? [])],
+    },
+    'joins',
+    'ok',
+  ],
   ['strict', sysctls({ 'net.ipv4.conf.all.rp_filter': '1' }), 'rp-filter', 'warn', /wwan0\.rp_filter=2/],
   ['through', { probe: { destination: to, result: { kind: 'mptcp' } } }, 'reach', 'ok'],
   ['stripped', { probe: { destination: to, result: { kind: 'tcp', detail: 'x' } } }, 'reach', 'warn', /on the server/],
