@@ -54,6 +54,19 @@ const PACKAGES = [
     sets: ['bench'],
     use: 'the stream module of nginx',
   },
+  {
+    name: 'mptcpd',
+    proof: '/usr/libexec/mptcpd',
+    service: 'mptcp',
+    sets: ['bench'],
+    use: 'peer: path manager, in the experiments recovery and dead-route',
+  },
+  {
+    name: 'mptcpd-plugins',
+    proof: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/mptcpd/addr_adv.so`,
+    sets: ['bench'],
+    use: 'what mptcpd does with addresses',
+  },
   { name: 'tcpdump', proof: 'tcpdump', sets: ['bench'], use: 'packet timestamps for the added delay' },
 ];
 
