@@ -17,16 +17,18 @@ import type { RuleChange } from '../wire/rtnetlink.ts';
 import type { SubflowProgress } from '../wire/subflow-dump.ts';
 import { applyRouting } from './apply-routing.ts';
 import { discoverPaths, type Gateway } from './discover.ts';
+import { EndpointIds } from './endpoint-ids.ts';
 import { findUnjoined } from './joins.ts';
-import { ENDPOINT_ID_FIRST, ENDPOINT_ID_LAST, isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
+import { isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
 import { type Path, pathKey } from './path.ts';
 import { PathNews } from './path-news.ts';
+import { statePath } from './path-state.ts';
 import { ownerOfEndpoint, type Present, planRemoval, planSteps, type Step } from './plan.ts';
 import { Preferences } from './preferences.ts';
 import { StallDetector, type Suspicion } from './stall.ts';
 import { Suspects } from './suspects.ts';
 import { isGatewayNumber, planGatewayRemoval } from './userspace/gateways.ts';
-import { statePath, UserspaceMode, type UserspaceOptions } from './userspace/mode.ts';
+import { UserspaceMode, type UserspaceOptions } from './userspace/mode.ts';
 import { WatchedJoins } from './watched-joins.ts';
 
 export interface ManagerEvents {
@@ -85,7 +87,7 @@ export class Manager implements Watcher {
   #endpoints: readonly PmAddress[] = [];
   #limits: PmLimits;
   readonly #limitsBefore: PmLimits;
-  #nextId: number;
+  readonly #ids: EndpointIds;
   readonly #userspace: UserspaceMode | undefined;
 
   /** Throws a LinuxError or a NetlinkError; without MPTCP a NetlinkError too. */
@@ -116,8 +118,7 @@ export class Manager implements Watcher {
       applyRouting(this.#watch.socket, { kind, rule });
     const ground = { loop, pm, view: this.#watch.network, namespace, changeRule };
     this.#userspace = UserspaceMode.enter(ground, userspace, (code, text) => events.say('warn', code, text));
-    // After a crash, not an id that the one before has used just now.
-    this.#nextId = Math.max(ENDPOINT_ID_FIRST - 1, ...this.#endpoints.map(({ id }) => id)) + 1;
+    this.#ids = new EndpointIds(this.#endpoints);
     loop.watch(this.#watch.fd, this.#watch.events, this);
     loop.watch(this.#subflowEvents.fd, this.#subflowEvents.events, { onReady: () => this.#onSubflowEvents() });
     loop.arm(this.#looker, performance.now() + IDLE_MS);
@@ -186,7 +187,11 @@ export class Manager implements Watcher {
       this.#discover();
       const present = { view: this.#watch.network, endpoints: this.#endpoints, limits: this.#limits };
       const { isDead } = this.#suspects;
-      this.#paths = this.#preferences.rank(this.#paths, (path) => !isDead(path));
+      this.#paths = this.#preferences.rank(
+        this.#paths,
+        isDead,
+        (path) => this.#stalls.rttMs(path.address) || undefined,
+      );
       const steps = this.#plan(present, isDead);
       if (steps.length === 0 || !this.#apply(steps)) break;
       this.#watch.read();
@@ -285,7 +290,7 @@ export class Manager implements Watcher {
         const { path, flags, port } = step;
         const { address, index } = path;
         this.#greetGateway(path);
-        const endpoint: PmAddress = { address, index, flags, port, id: this.#freeId() };
+        const endpoint: PmAddress = { address, index, flags, port, id: this.#ids.take(this.#endpoints) };
         // Noted first: should we die in between, the note is all that is left, and goes at the next start.
         this.#take({ kind: 'add-rule', rule: noteOf(endpoint) });
         this.#pm.add(endpoint);
@@ -304,16 +309,6 @@ export class Manager implements Watcher {
     if (gateway === undefined) return;
     const neighbour = { family: familyOf(gateway), address: gateway, index };
     forgetNeighbour(this.#watch.socket, neighbour, evenResolved);
-  }
-
-  #freeId(): number {
-    const taken = new Set(this.#endpoints.map(({ id }) => id));
-    for (;;) {
-      if (this.#nextId > ENDPOINT_ID_LAST) this.#nextId = ENDPOINT_ID_FIRST;
-      const id = this.#nextId++;
-      // There are more ids than paths.
-      if (!taken.has(id)) return id;
-    }
   }
 
   #look(): void {

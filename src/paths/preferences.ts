@@ -1,8 +1,10 @@
 // What the owner wants of his paths: by configuration, by word while it runs, and by what his budgets have left.
 
 import type { PathCost, PathsConfig } from '../config/config.ts';
+import { choosePaths, type PathState } from '../routing/path-choice.ts';
 import { applyKnown, compileKnown, type FindKnown } from './known-path.ts';
 import type { Path } from './path.ts';
+import { statePath } from './path-state.ts';
 
 /** What can be changed while it runs; what is not given stays. */
 export interface PathSettings {
@@ -14,7 +16,9 @@ export interface PathSettings {
 }
 
 /** What the preferences need of the configuration. */
-export type Preferred = Pick<PathsConfig, 'known'>;
+export type Preferred = Pick<PathsConfig, 'known' | 'mode' | 'wish'>;
+
+const NOTHING: Preferred = { known: [], mode: 'kernel', wish: { kind: 'max-throughput' } };
 
 /** What has become of a path whose budget is nearly or wholly used up. */
 export type Spent = 'backup' | 'off';
@@ -26,21 +30,27 @@ export type SpentOf = (path: Path) => Spent | undefined;
 const NAMES_MAX = 256;
 
 export class Preferences {
+  #config: Preferred;
   #findKnown: FindKnown = () => undefined;
   /** By name. Bounded by NAMES_MAX: the oldest goes. */
   readonly #settings = new Map<string, PathSettings>();
   readonly #spentOf: SpentOf;
   /** Paths that would be there, were they not ignored: names, by interface. Bounded by NAMES_MAX. */
   readonly #ignored = new Map<string, string>();
+  /** Address of the path that came first last, by family. */
+  readonly #before = new Map<4 | 6, string>();
 
-  constructor(config: Preferred = { known: [] }, spentOf: SpentOf = () => undefined) {
+  constructor(config: Preferred = NOTHING, spentOf: SpentOf = () => undefined) {
     this.#spentOf = spentOf;
+    this.#config = config;
     this.configure(config);
   }
 
   /** What was set by word is forgotten: the file holds. */
-  configure({ known }: Preferred): void {
-    this.#findKnown = compileKnown(known);
+  configure(config: Preferred): void {
+    // Who has the connections does not change while they stand.
+    this.#config = { ...config, mode: this.#config.mode };
+    this.#findKnown = compileKnown(config.known);
     this.#settings.clear();
     this.#ignored.clear();
   }
@@ -83,18 +93,55 @@ export class Preferences {
     };
   };
 
-  /**
-   * Who stands by: of the paths that work, those behind the best priority. `works` is asked of paths without trouble.
-   */
-  rank(paths: readonly Path[], works: (path: Path) => boolean): Path[] {
-    const first = paths.filter(
-      (path) => path.trouble === undefined && !path.backup && this.#spentOf(path) === undefined && works(path),
-    );
-    const best = Math.min(...first.map(({ priority }) => priority));
-    return paths.map((path) => {
+  /** Who stands by, and who is left out. `isDead` and `rttMs` are asked of paths without trouble. */
+  rank(
+    paths: readonly Path[],
+    isDead: (path: Path) => boolean = () => false,
+    rttMs: (path: Path) => number | undefined = () => undefined,
+  ): Path[] {
+    const isFirst = (path: Path): boolean =>
+      path.trouble === undefined && !path.backup && this.#spentOf(path) === undefined && !isDead(path);
+    // Paths behind the best priority that works stand by.
+    const best = Math.min(...paths.filter(isFirst).map(({ priority }) => priority));
+    const ranked = paths.map((path) => {
       const said = this.#settings.get(path.name)?.backup;
       const backup = this.#spentOf(path) !== undefined || (said ?? (path.backup || path.priority > best));
       return backup === path.backup ? path : { ...path, backup };
     });
+    // In mode userspace each connection has a wish of its own.
+    if (this.#config.mode === 'userspace' || this.#config.wish.kind === 'max-throughput') return ranked;
+    const states = ranked.map((path) => ({ ...statePath(path, isDead(path), rttMs(path)), subject: path }));
+    const wished = ([4, 6] as const).flatMap((family) => this.#wish(states.filter((one) => one.family === family)));
+    return ranked.map((path) => {
+      const { backup, spared } = wished.find(({ subject }) => subject === path) ?? path;
+      return { ...path, backup, spared };
+    });
   }
+
+  /** What the wish makes of the paths of one family. What a budget has left is for need, whatever is wished. */
+  #wish(states: readonly RankedState[]): Wished[] {
+    const { wish } = this.#config;
+    const isSpent = ({ subject }: RankedState): boolean => this.#spentOf(subject) !== undefined;
+    const frugal = states.filter((state) => state.works && !isSpent(state));
+    const candidates = frugal.length > 0 && wish.kind !== 'only' ? frugal : states;
+    const [family] = states.map((state) => state.family);
+    const before = family === undefined ? undefined : this.#before.get(family);
+    const chosen = choosePaths(candidates, { wish, bytes: Number.POSITIVE_INFINITY, meteredAfter: undefined, before });
+    if (family !== undefined && chosen[0] !== undefined) this.#before.set(family, chosen[0].path.address);
+    return states.map((state) => {
+      const { subject, works } = state;
+      const choice = chosen.find(({ path }) => path === state);
+      if (choice !== undefined) return { subject, backup: choice.backup || isSpent(state), spared: false };
+      const isKept = !works || !candidates.includes(state);
+      return { subject, backup: subject.backup, spared: !isKept };
+    });
+  }
+}
+
+type RankedState = PathState & { readonly subject: Path };
+
+interface Wished {
+  readonly subject: Path;
+  readonly backup: boolean;
+  readonly spared: boolean;
 }

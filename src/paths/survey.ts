@@ -64,7 +64,7 @@ export function surveyPaths({ preferences = new Preferences(), namespace }: Surv
   pm?.close();
   watch.close();
   const found = discoverPaths(sight.view, undefined, preferences.judge);
-  const paths = preferences.rank(found, () => true);
+  const paths = preferences.rank(found);
   return describePaths(paths, sight, preferences.ignored, () => ({
     silent: false,
     budget: undefined,

@@ -5,12 +5,11 @@ import type { PathsConfig } from '../../config/config.ts';
 import type { EventLoop } from '../../dataplane/event-loop.ts';
 import type { NetworkView } from '../../netlink/network.ts';
 import type { PathManager } from '../../netlink/path-manager.ts';
-import type { PathState } from '../../routing/path-choice.ts';
 import type { PmEvent } from '../../wire/mptcp-pm.ts';
 import type { RuleChange } from '../../wire/rtnetlink.ts';
 import type { SubflowProgress } from '../../wire/subflow-dump.ts';
-import { networkOf } from '../network-of.ts';
 import { type Path, pathKey } from '../path.ts';
+import { statePath } from '../path-state.ts';
 import type { Step } from '../plan.ts';
 import type { Policy, Settings, SubflowPath } from './desired.ts';
 import { Director } from './director.ts';
@@ -168,12 +167,4 @@ export function userspaceOptions({
 }: PathsConfig): UserspaceOptions | undefined {
   if (mode === 'kernel') return undefined;
   return { policy: { wish, strategy }, settings: { subflows, meteredAfter } };
-}
-
-/** As whoever dials sees it. */
-export function statePath(path: Path, isDead: boolean, rttMs: number | undefined): PathState {
-  const { name, interface: device, family, address, prefix, cost, priority, backup, trouble } = path;
-  const works = trouble === undefined && !isDead;
-  const network = `${networkOf(address, prefix)}/${prefix}`;
-  return { name, interface: device, family, address, network, cost, priority, works, backup, rttMs };
 }

@@ -32,6 +32,8 @@ function ruleOf(from: string, table: number, more: Partial<Rule> = {}): Rule {
   return { family: 4, priority: 1_000, table, protocol: 0, from, fromPrefix: 32, plain: true, ...more };
 }
 
+const KERNEL = { mode: 'kernel', wish: { kind: 'max-throughput' } } as const;
+
 interface Picture {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
@@ -68,7 +70,7 @@ function present({ links, addresses, routes, rules, endpoints }: Picture): Prese
 function stepsFor(picture: Picture, dead: readonly string[] = [], preferences = new Preferences()): Step[] {
   const now = present(picture);
   const isDead = (path: Path): boolean => dead.includes(path.address);
-  const paths = preferences.rank(discoverPaths(now.view, undefined, preferences.judge), (path) => !isDead(path));
+  const paths = preferences.rank(discoverPaths(now.view, undefined, preferences.judge), isDead);
   return planSteps(paths, now, isDead);
 }
 
@@ -267,7 +269,7 @@ test('tunnels, ports of bridges and loopback are no paths', () => {
 test('endpoints get the flags that their owner wants, and change without a rest', () => {
   const endpoint = { subflow: true, backup: true, fullmesh: false, signal: false, laminar: false, port: 0 };
   const known = (more: Partial<typeof endpoint>) =>
-    new Preferences({ known: [{ match: { interface: 'wwan0' }, endpoint: { ...endpoint, ...more } }] });
+    new Preferences({ ...KERNEL, known: [{ match: { interface: 'wwan0' }, endpoint: { ...endpoint, ...more } }] });
   const plain = after(TWO, stepsFor(TWO));
   const change = (picture: Picture, preferences: Preferences): string[] =>
     withoutLimits(stepsFor(picture, [], preferences)).map(brief);
@@ -299,7 +301,11 @@ test('endpoints get the flags that their owner wants, and change without a rest'
 test('others keep the flags of their endpoints', () => {
   const theirs: PmAddress = { address: '198.51.100.7', index: 3, flags: ['signal'], port: 0, id: 9 };
   const picture = { ...TWO, endpoints: [theirs] };
-  const steps = stepsFor(picture, [], new Preferences({ known: [{ match: { interface: 'wwan0' }, priority: 5 }] }));
+  const steps = stepsFor(
+    picture,
+    [],
+    new Preferences({ ...KERNEL, known: [{ match: { interface: 'wwan0' }, priority: 5 }] }),
+  );
   assert.deepEqual(steps.filter(({ kind }) => kind.endsWith('-endpoint') || kind === 'set-flags').map(brief), [
     'add-endpoint 192.0.2.7 subflow',
   ]);
