@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { openReader } from '#anabranch/flowlog/reader.js';
@@ -7,7 +7,7 @@ import { flow, openLog, scratch } from './flowlog-entries.ts';
 import { killInMidLoad } from './flowlog-kill.ts';
 import { defineSuite } from './flowlog-suite.ts';
 
-describe('the log in PGlite', { timeout: 120_000 }, () => {
+describe('the log in PGlite', { timeout: 240_000 }, () => {
   let directory = '';
   before(() => {
     directory = scratch();
@@ -30,9 +30,8 @@ describe('the log in PGlite', { timeout: 120_000 }, () => {
   test('nothing to store: the database is not even opened', async () => {
     const fresh = scratch();
     const { log } = await openLog(fresh, { kind: 'embedded', directory: join(fresh, 'log') });
-    const began = performance.now();
     await log.close();
-    assert.ok(performance.now() - began < 2_000);
+    assert.equal(existsSync(join(fresh, 'log', 'PG_VERSION')), false);
     log.write([flow(1)]);
     rmSync(fresh, { recursive: true });
   });

@@ -4,7 +4,7 @@ import { scratch } from './flowlog-entries.ts';
 import { PostgresServer, requirePostgres } from './flowlog-postgres.ts';
 import { defineSuite } from './flowlog-suite.ts';
 
-describe('the log in PostgreSQL', { skip: requirePostgres(), timeout: 120_000 }, () => {
+describe('the log in PostgreSQL', { skip: requirePostgres(), timeout: 240_000 }, () => {
   let directory = '';
   let server: PostgresServer;
   before(async () => {

@@ -158,7 +158,7 @@ test('half a request, and one that never ends, are cut off', async (t) => {
   const start = performance.now();
   const half = await converse(t, scene.port, 'GET http://a.example/ HTTP/1.1\r\nHo');
   assert.match(half.text, /^HTTP\/1\.1 408 /);
-  assert.ok(performance.now() - start < 3000);
+  assert.ok(performance.now() - start < 20_000);
   const idle = await openScene(t, { idleMs: 200 });
   const silent = await converse(t, idle.port, '');
   assert.equal(silent.text, '');

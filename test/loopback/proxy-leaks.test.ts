@@ -76,7 +76,7 @@ async function atRest({ program, counters }: Scene): Promise<{ descriptors: numb
 }
 
 test('100,000 short connections, 5,000 at once, then none: everything is given back', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async (t) => {
   const scene = await openScene(t);
   // The code is compiled and the heap has its size once it has seen work of this kind.

@@ -48,7 +48,7 @@ describe('time-outs', () => {
 
   test('idle: both sides are reset, and a busy connection is not', async (t) => {
     const server = await openServer(t);
-    const proxy = await startProxy(t, { timeouts: { idle: '400ms', halfClosed: '10s' } });
+    const proxy = await startProxy(t, { timeouts: { idle: '1500ms', halfClosed: '20s' } });
     const to = { host: '127.0.0.1', port: server.port };
     const idle = await openTunnel(t, 'socks5', { port: proxy.port() }, to);
     const busy = await openTunnel(t, 'connect', { port: proxy.port() }, to);
@@ -58,7 +58,7 @@ describe('time-outs', () => {
     assert.equal(await within((await server.peer(0)).closed, 'its server'), 'ECONNRESET');
     const { end, endedAt, connectedAt = 0 } = await proxy.record();
     assert.equal(end, 'idle-timeout');
-    assert.ok(endedAt - connectedAt >= 399 && endedAt - connectedAt < 1400, `${endedAt - connectedAt} ms`);
+    assert.ok(endedAt - connectedAt >= 1_499 && endedAt - connectedAt < 15_000, `${endedAt - connectedAt} ms`);
     assert.equal(proxy.counter('active'), 1);
     await (await server.peer(1)).read(3);
   });
@@ -66,15 +66,15 @@ describe('time-outs', () => {
   for (const side of ['client', 'server'] as const) {
     test(`half-closed: silence after the end of the ${side}`, async (t) => {
       const target = await openServer(t);
-      const proxy = await startProxy(t, { timeouts: { idle: '20s', halfClosed: '300ms' } });
+      const proxy = await startProxy(t, { timeouts: { idle: '20s', halfClosed: '1500ms' } });
       const client = await openTunnel(t, 'socks5', { port: proxy.port() }, { host: '127.0.0.1', port: target.port });
       const server = await target.peer();
       const [first, second] = side === 'client' ? [client, server] : [server, client];
       // Half-closed, and still in use: this must not end it.
       first.end();
       await second.ended;
-      for (let i = 0; i < 6; i++) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
+      for (let i = 0; i < 7; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
         second.write('x');
         await first.read(1);
       }

@@ -22,12 +22,12 @@ export function pause(ms: number): void {
 
 /** What `attempt` returns once it is not undefined. */
 export function eventually<T>(attempt: () => T | undefined, what: string): T {
-  for (let i = 0; i < 1_000; i++) {
+  for (let i = 0; i < 5_000; i++) {
     const got = attempt();
     if (got !== undefined) return got;
     pause(2);
   }
-  return assert.fail(`in two seconds there was no ${what}`);
+  return assert.fail(`in ten seconds there was no ${what}`);
 }
 
 export function openListening(t: TestContext, options: Partial<ListenOptions> = {}): Listener {

@@ -13,14 +13,14 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 const skip = requireNamespaces() || requireCommands('ip', 'nsenter', 'tcpdump');
 
 // It asks whether each load gets through a proxy and yields figures, never how large they are.
-test('every kind of measurement yields its figures', { skip, timeout: 120_000 }, () => {
+test('every kind of measurement yields its figures', { skip, timeout: 240_000 }, () => {
   const json = join(directory, 'readings.json');
   const only =
     'throughput/forward/tcp/up/1,throughput/forward/tcp/down/32,connections/forward,latency/forward/50,delay/forward';
   const args = ['--quick', '--seconds', '0.3', '--only', only, '--peers', 'direct,node-pipe', '--json', json];
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
-    timeout: 110_000,
+    timeout: 200_000,
   });
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^### New connections/m);

@@ -20,7 +20,7 @@ function play(loss: string, path: string): { readonly side: SideRecord | undefin
   try {
     const only = ['--only', path, '--only', 'auto', '--only', loss];
     const args = ['lab', 'run', 'pooling', '--repetitions', '1', ...only, '--json', '--out', out];
-    const run = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', timeout: 120_000 });
+    const run = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', timeout: 240_000 });
     assert.equal(run.status, 0, run.stderr);
     const { settings } = JSON.parse(run.stdout) as ExperimentResult;
     const [only1] = settings.flatMap(({ runs }) => runs);

@@ -155,7 +155,7 @@ describe('the demo', { skip, timeout: 300_000 }, () => {
   }
 });
 
-describe('the demo on a terminal', { skip: skip || requireCommands('script'), timeout: 60_000 }, () => {
+describe('the demo on a terminal', { skip: skip || requireCommands('script'), timeout: 240_000 }, () => {
   test('is drawn in place, and ^C gives the cursor back', async () => {
     const command = `env TERM=xterm LANG=C.UTF-8 NO_COLOR= ${process.execPath} ${MAIN} demo`;
     const terminal = spawn('script', ['-qfec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });

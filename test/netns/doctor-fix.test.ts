@@ -35,7 +35,7 @@ cat /etc/sysctl.d/90-anabranch.conf; next
 doctor --permanent > /dev/null; cat /etc/sysctl.d/90-anabranch.conf
 `;
 
-test('settings are shown, changed, and kept', { skip, timeout: 120_000 }, async (t) => {
+test('settings are shown, changed, and kept', { skip, timeout: 240_000 }, async (t) => {
   const before = readFileSync('/proc/sys/net/mptcp/blackhole_timeout', 'utf8');
   const lab = await createLab({ name: 'doctor', hosts: { alone: {} }, links: {} });
   t.after(() => lab.close());

@@ -125,7 +125,7 @@ describe('a lab that is up', { skip, timeout: 240_000 }, () => {
   });
 });
 
-test('down ends a lab, and leaves nothing', { skip, timeout: 120_000 }, async () => {
+test('down ends a lab, and leaves nothing', { skip, timeout: 240_000 }, async () => {
   const id = `${ID}dn`;
   const { child } = await bringUp(['single-path', '--id', id]);
   const ended = once(child, 'exit');
@@ -134,7 +134,7 @@ test('down ends a lab, and leaves nothing', { skip, timeout: 120_000 }, async ()
   await untilNothingLeft(id);
 });
 
-test('clean removes what a kill −9 left, and says so', { skip, timeout: 120_000 }, async () => {
+test('clean removes what a kill −9 left, and says so', { skip, timeout: 240_000 }, async () => {
   const id = `${ID}cl`;
   const { child } = await bringUp(['single-path', '--id', id]);
   assert.doesNotMatch(runLab(['clean']).out, new RegExp(id), 'it is in use');
@@ -146,7 +146,7 @@ test('clean removes what a kill −9 left, and says so', { skip, timeout: 120_00
   await untilNothingLeft(id);
 });
 
-test('the timeline is played when it is asked for', { skip, timeout: 120_000 }, async () => {
+test('the timeline is played when it is asked for', { skip, timeout: 240_000 }, async () => {
   const id = `${ID}tl`;
   const path = join(directory, 'timeline.yaml');
   const hosts = 'hosts: { a: , b: }\nlinks: { wire: { between: [a, b] } }\n';
@@ -250,7 +250,7 @@ describe('what cannot be is said in words, and leaves nothing', { skip, timeout:
   }
 });
 
-test('/dev/net/tun is not needed', { skip, timeout: 120_000 }, async () => {
+test('/dev/net/tun is not needed', { skip, timeout: 240_000 }, async () => {
   const id = `${ID}tu`;
   await bringUp(['two-paths', '--id', id], alone('{ [ ! -d /dev/net ] || mount -t tmpfs tmpfs /dev/net; }'));
   const seen = runLab(['exec', '--lab', id, 'client', 'sh', '-c', 'ls /dev/net; ip -brief link show dev wifi']);
@@ -258,7 +258,7 @@ test('/dev/net/tun is not needed', { skip, timeout: 120_000 }, async () => {
   assert.equal(runLab(['down', '--lab', id]).err, '');
 });
 
-test('on a kernel without MPTCP all hosts are without it', { skip, timeout: 120_000 }, async () => {
+test('on a kernel without MPTCP all hosts are without it', { skip, timeout: 240_000 }, async () => {
   const id = `${ID}nm`;
   await bringUp(['two-paths', '--id', id], alone('mount -t tmpfs tmpfs /proc/sys/net/mptcp'));
   const { code, out, err } = runLab(['exec', '--lab', id, 'client', 'ip', 'mptcp', 'endpoint', 'show']);

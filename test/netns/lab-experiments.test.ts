@@ -45,14 +45,19 @@ measures:
   finished: { take: finished, of: download }
 `;
 
+/** For a run to come so far, on however busy a machine. */
+const WAIT_MS = 100_000;
+
 interface Ended {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
   readonly left: readonly string[];
+  /** Where its working files were. */
+  readonly working: string;
 }
 
-describe('lab run', { skip, timeout: 300_000 }, () => {
+describe('lab run', { skip, timeout: 500_000 }, () => {
   let directory = '';
   before(() => {
     directory = mkdtempSync(join(tmpdir(), 'anabranch-test-'));
@@ -70,13 +75,14 @@ describe('lab run', { skip, timeout: 300_000 }, () => {
     interfere?: (pid: number) => unknown,
   ): Promise<Ended> {
     const file = join(directory, `${name}.yaml`);
+    const working = mkdtempSync(join(directory, 'working-'));
     writeFileSync(file, `name: ${name}\ntitle: a test\n${text}`);
     const child = spawn(process.execPath, [MAIN, 'lab', 'run', file, '--out', directory, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // A process group of its own, as a shell gives it one.
       detached: true,
       // The lab's working files go where this test can see them.
-      env: { ...process.env, TMPDIR: directory },
+      env: { ...process.env, TMPDIR: working },
     });
     let stdout = '';
     let stderr = '';
@@ -89,14 +95,16 @@ describe('lab run', { skip, timeout: 300_000 }, () => {
       if (isFirst) interfere?.(child.pid ?? 0);
     });
     return new Promise((resolve) => {
-      child.once('close', (status) => resolve({ status, stdout, stderr, left: leftOf(child.pid ?? 0) }));
+      child.once('close', (status) =>
+        resolve({ status, stdout, stderr, left: leftOf(child.pid ?? 0, working), working }),
+      );
     });
   }
 
   /** Labs of a process that has ended, and working files. */
-  function leftOf(pid: number): string[] {
+  function leftOf(pid: number, working: string): string[] {
     const labs = listLabs(STATE_DIRECTORY).filter((record) => record.pid === pid);
-    return [...labs.map(({ id }) => id), ...readdirSync(directory).filter((name) => name.startsWith('anabranch-lab-'))];
+    return [...labs.map(({ id }) => id), ...readdirSync(working)];
   }
 
   const labOf = (pid: number) => listLabs(STATE_DIRECTORY).find((record) => record.pid === pid);
@@ -111,6 +119,7 @@ describe('lab run', { skip, timeout: 300_000 }, () => {
         return found !== undefined;
       },
       () => `a ${file} of ${pid}`,
+      WAIT_MS,
     );
     process.kill(found!, 'SIGKILL');
   }
@@ -170,19 +179,20 @@ describe('lab run', { skip, timeout: 300_000 }, () => {
   test('what a kill −9 leaves is removed by cleaning, working files included', async () => {
     let victim = 0;
     let killed: Promise<void> | undefined;
-    const { left } = await labRun('killed', SCENE + DOWNLOAD('20s'), [], (pid) => {
+    const { left, working } = await labRun('killed', SCENE + DOWNLOAD('20s'), [], (pid) => {
       victim = pid;
       // Once its programs run.
       killed = until(
         () => processesIn(labOf(pid)?.namespaces ?? []).length >= 2,
         () => 'programs',
+        WAIT_MS,
       ).then(() => void process.kill(pid, 'SIGKILL'));
     });
     await killed;
     assert.equal(left.length, 2, left.join(' '));
     const { namespaces = [], id = '' } = labOf(victim) ?? {};
     assert.ok(cleanLabs().includes(id));
-    assert.deepEqual(leftOf(victim), []);
+    assert.deepEqual(leftOf(victim, working), []);
     assert.deepEqual(processesIn(namespaces), []);
     assert.deepEqual(
       namespaces.filter((name) => existsSync(namespacePath(name))),

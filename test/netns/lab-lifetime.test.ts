@@ -38,7 +38,7 @@ async function startVictim(ending: string, id: string): Promise<ChildProcess> {
   return victim;
 }
 
-describe('a lab ends with its program', { skip, timeout: 60_000 }, () => {
+describe('a lab ends with its program', { skip, timeout: 240_000 }, () => {
   for (const [ending, signal, expected] of [
     ['end', undefined, [0, null]],
     ['exit', undefined, [7, null]],

@@ -46,7 +46,7 @@ function meter(lab: Lab): (link: string) => number {
   };
 }
 
-describe('the network of a lab', { skip, timeout: 60_000 }, () => {
+describe('the network of a lab', { skip, timeout: 240_000 }, () => {
   let lab: Lab;
   before(async () => {
     lab = await createLab({
@@ -133,7 +133,7 @@ describe('the network of a lab', { skip, timeout: 60_000 }, () => {
   });
 });
 
-describe('a lab over time', { skip, timeout: 60_000 }, () => {
+describe('a lab over time', { skip, timeout: 240_000 }, () => {
   test('its timeline is played: cuts, changes and a new address', async () => {
     const lab = await createLab({
       hosts: { a: {}, b: {} },

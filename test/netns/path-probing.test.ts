@@ -108,7 +108,7 @@ async function counter(name: string): Promise<number> {
   return Number((await lab.host('client').exec([process.execPath, '-e', script])).stdout);
 }
 
-test('what one look tells of each path', { skip, timeout: 60_000 }, async () => {
+test('what one look tells of each path', { skip, timeout: 240_000 }, async () => {
   const { wifi, cellular } = await probe();
   for (const [path, rttMs] of [
     [wifi, 20],
@@ -145,7 +145,7 @@ test('MPTCP that is blocked on one path, without the kernel giving it up for all
   await nft('delete table ip block');
 });
 
-test('MPTCP options that are taken out', { skip, timeout: 60_000 }, async () => {
+test('MPTCP options that are taken out', { skip, timeout: 240_000 }, async () => {
   await nft(
     'add table ip strip',
     'add chain ip strip forward { type filter hook forward priority 0; }',
@@ -156,7 +156,7 @@ test('MPTCP options that are taken out', { skip, timeout: 60_000 }, async () => 
   await nft('delete table ip strip');
 });
 
-test('a captive portal on one path', { skip, timeout: 60_000 }, async () => {
+test('a captive portal on one path', { skip, timeout: 240_000 }, async () => {
   await nft(
     'add table ip portal',
     'add chain ip portal pre { type nat hook prerouting priority -100; }',

@@ -75,7 +75,7 @@ function checkBothPaths({ ours, theirs }: Ends, family: Family, upload: boolean)
   }
 }
 
-describe('both paths carry bytes', { skip, timeout: 60_000 }, () => {
+describe('both paths carry bytes', { skip, timeout: 240_000 }, () => {
   for (const { way, family, upload } of [
     { way: 'through both', family: 4, upload: false },
     { way: 'through both', family: 4, upload: true },
@@ -98,7 +98,7 @@ describe('both paths carry bytes', { skip, timeout: 60_000 }, () => {
   }
 });
 
-describe('a transfer outlives a path that dies in the middle of it', { skip, timeout: 120_000 }, () => {
+describe('a transfer outlives a path that dies in the middle of it', { skip, timeout: 240_000 }, () => {
   for (const { how, path, way, family, upload } of [
     { how: 'silent', path: 'wifi', way: 'through both', family: 4, upload: false },
     { how: 'silent', path: 'cellular', way: 'through both', family: 4, upload: false },
@@ -154,7 +154,7 @@ function checkStall(t: TestContext, { records }: Ends): void {
   for (const stall of stalls) assert.ok(stall > 0 && stall < STALL_MS_MAX, `${stall} ms`);
 }
 
-describe('after a path has died', { skip, timeout: 60_000 }, () => {
+describe('after a path has died', { skip, timeout: 240_000 }, () => {
   for (const { how, way } of [
     { how: 'admin', way: 'through both' },
     // The kernel goes on choosing the path that nobody knows to be dead; so we must not leave it to the kernel.
@@ -215,7 +215,7 @@ describe('after a path has died', { skip, timeout: 60_000 }, () => {
   });
 });
 
-describe('without MPTCP', { skip, timeout: 60_000 }, () => {
+describe('without MPTCP', { skip, timeout: 240_000 }, () => {
   test('a client that does not speak it is served over TCP, and so is a server; the records say which', async () => {
     assert.equal(await scene.transfer({ way: 'plain' }).sha256, scene.sha256);
     const { clientSide, serverSide, bytesDown } = await scene.record('gateway');

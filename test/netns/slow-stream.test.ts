@@ -21,7 +21,7 @@ test('a stream of 4 Mbit/s outlives its path', {
   const out = join(tmpdir(), `anabranch-slow-stream-${process.pid}`);
   t.after(() => rmSync(out, { recursive: true, force: true }));
   const args = ['lab', 'run', 'handover', '--quick', '--only', 'stream', '--only', 'both', '--json', '--out', out];
-  const run = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', timeout: 90_000 });
+  const run = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', timeout: 200_000 });
   assert.equal(run.status, 0, run.stderr);
   const { settings } = JSON.parse(run.stdout) as ExperimentResult;
   const gaps = settings.flatMap(({ runs }) => runs.map(({ figures }) => figures.gap ?? Number.POSITIVE_INFINITY));

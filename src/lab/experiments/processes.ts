@@ -41,7 +41,7 @@ export interface ProcessOptions {
   readonly signal: AbortSignal;
 }
 
-const READY_MS_MAX = 15_000;
+const READY_MS_MAX = 60_000;
 const READY_POLL_MS = 20;
 const STOP_MS_MAX = 3_000;
 /** What a workload leaves behind when it is over nobody waits for. */

@@ -5,7 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Host, HostProcess } from '../host.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
 
-const START_MS_MAX = 10_000;
+const START_MS_MAX = 60_000;
 
 /** A way to look into the network namespace of a host. */
 export interface HostWindow {

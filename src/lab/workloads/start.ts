@@ -30,7 +30,7 @@ export interface StartOptions {
 
 type TransferWorkload = Exclude<Workload, ToolWorkload>;
 
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 60_000;
 /** For a program to say its last, beyond the time that the workload has. */
 const REPORT_MS_MAX = 15_000;
 

@@ -16,7 +16,7 @@ function anabranch(args: readonly string[], input = ''): { code: number | null; 
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     input,
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
   return { code: status, out: stdout, err: stderr };
 }
@@ -131,7 +131,7 @@ test('without a command it shows the commands, and does nothing', () => {
 test('a reader that stops early is no error', () => {
   const { status, stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${MAIN}" config schema | head -c 1`], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
   assert.deepEqual([status, stderr], [0, '']);
 });

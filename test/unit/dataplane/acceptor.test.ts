@@ -61,7 +61,7 @@ test('close takes all that is queued', (t) => {
 test('when descriptors run out accepting pauses, and goes on when there are some', () => {
   const script = new URL('./acceptor-shortage.js', import.meta.url).pathname;
   const command = 'ulimit -n 64; exec "$0" "$1"';
-  const run = spawnSync('sh', ['-c', command, process.execPath, script], { encoding: 'utf8', timeout: 20_000 });
+  const run = spawnSync('sh', ['-c', command, process.execPath, script], { encoding: 'utf8', timeout: 60_000 });
   assert.equal(run.stderr, '');
   assert.equal(run.stdout, 'done');
 });

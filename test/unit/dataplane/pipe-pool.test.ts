@@ -88,7 +88,7 @@ test('when descriptors run out there is no pipe, and the pool is none the worse'
     process.stdout.write(String(pipes.length + 1));
   `;
   const command = `ulimit -n 64; exec "$0" --input-type=module -e "$1"`;
-  const run = spawnSync('sh', ['-c', command, process.execPath, script], { encoding: 'utf8', timeout: 20_000 });
+  const run = spawnSync('sh', ['-c', command, process.execPath, script], { encoding: 'utf8', timeout: 60_000 });
   assert.equal(run.status, 0, run.stderr);
   assert.ok(Number(run.stdout) > 0 && Number(run.stdout) < 32, run.stdout);
   assert.equal(pool.open, 0);

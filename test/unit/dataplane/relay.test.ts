@@ -296,7 +296,7 @@ test('a client that resets while the server takes nothing is noticed at once', (
       client.reset();
     },
     over,
-    () => assert.ok(performance.now() - resetAt < 500),
+    () => assert.ok(performance.now() - resetAt < 4_000),
     () => assert.deepEqual(ended(), { end: 'client-reset', errno: 104 }),
     () => assert.equal(server.how, undefined),
   ]);

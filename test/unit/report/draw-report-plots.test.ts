@@ -16,7 +16,7 @@ const flows = [...sampleFlows(500)];
 writeFileSync(path, flows.map((flow) => `${JSON.stringify(flow)}\n`).join(''));
 const log = { kind: 'file', path } as const;
 
-describe('plots in a thread', { timeout: 120_000 }, () => {
+describe('plots in a thread', { timeout: 240_000 }, () => {
   test('come with the figures, for light and dark ground', async () => {
     const { figures, plots } = await drawReportPlots({ log, filter: {}, words: [] });
     assert.equal(figures.flows, 500);

@@ -73,7 +73,7 @@ function valuesOf(spec: unknown, layer: number): Record<string, number>[] {
   return (spec as { layer: { data: { values: Record<string, number>[] } }[] }).layer[layer]!.data.values;
 }
 
-describe('plots of an experiment', { timeout: 60_000 }, () => {
+describe('plots of an experiment', { timeout: 240_000 }, () => {
   test('show every run, the papers and what the links can carry', async () => {
     const plots = plotsOfExperiment(await resultsOf([settingOf('both', FIGURES), settingOf('wifi', FIGURES)]));
     assert.deepEqual(

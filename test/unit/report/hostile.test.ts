@@ -80,7 +80,7 @@ async function draw(plots: readonly Plot[]): Promise<{ plot: Plot; svg: string }
 }
 
 describe('hostile names', () => {
-  test('in the pictures and the page', { timeout: 60_000 }, async () => {
+  test('in the pictures and the page', { timeout: 240_000 }, async () => {
     const report = await reportOfLines({ path, filter: {}, words: [`destination ${NASTY[0]}`] });
     const drawn = await draw(plotsOfReport(report));
     assert.equal(drawn.length, 7);
@@ -92,7 +92,7 @@ describe('hostile names', () => {
     checkMarkup(pageOfReport(report, drawn));
   });
 
-  test('in one flow', { timeout: 60_000 }, async () => {
+  test('in one flow', { timeout: 240_000 }, async () => {
     for (const flow of hostileFlows().slice(0, NASTY.length)) {
       const detail = detailOfLine(parseFlowLine(JSON.stringify(flow))!);
       const [drawn] = await draw([flowTimeline(detail)]);

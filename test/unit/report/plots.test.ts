@@ -40,7 +40,7 @@ test('paths that lie on one another differ in grey', () => {
   }
 });
 
-describe('pictures', { timeout: 60_000 }, () => {
+describe('pictures', { timeout: 240_000 }, () => {
   test('of many flows name the survivor, the paths and the axes', async () => {
     const report = await reportOf(5_000);
     const texts = new Map<string, string>();
