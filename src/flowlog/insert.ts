@@ -29,10 +29,11 @@ interface SubflowRow {
   readonly subflow: SubflowEntry;
 }
 
+// Times are whole milliseconds: readers ask again with what they were told.
 const FLOW_COLUMNS: readonly Column<FlowEntry>[] = [
   { name: 'id', type: 'text', of: ({ id }) => clean(id) },
-  { name: 'ended_at', type: 'milliseconds', of: ({ endedAt }) => endedAt },
-  { name: 'started_at', type: 'milliseconds', of: ({ acceptedAt }) => acceptedAt },
+  { name: 'ended_at', type: 'milliseconds', of: ({ endedAt }) => Math.floor(endedAt) },
+  { name: 'started_at', type: 'milliseconds', of: ({ acceptedAt }) => Math.floor(acceptedAt) },
   { name: 'inbound', type: 'text', of: ({ inbound }) => clean(inbound) },
   { name: 'outbound', type: 'text', of: ({ outbound }) => clean(outbound) },
   { name: 'client_address', type: 'inet', of: ({ client }) => addressOf(client) },
@@ -60,7 +61,7 @@ const FLOW_COLUMNS: readonly Column<FlowEntry>[] = [
 
 const SUBFLOW_COLUMNS: readonly Column<SubflowRow>[] = [
   { name: 'flow_id', type: 'text', of: ({ flow }) => clean(flow.id) },
-  { name: 'ended_at', type: 'milliseconds', of: ({ flow }) => flow.endedAt },
+  { name: 'ended_at', type: 'milliseconds', of: ({ flow }) => Math.floor(flow.endedAt) },
   { name: 'side', type: 'text', of: ({ side }) => side },
   { name: 'ordinal', type: 'smallint', of: ({ ordinal }) => ordinal },
   { name: 'subflow_id', type: 'bigint', of: ({ subflow }) => whole(subflow.id) ?? 0 },
@@ -89,7 +90,7 @@ const SAMPLE_COLUMNS: readonly Column<PathSampleEntry>[] = [
 
 const EVENT_COLUMNS: readonly Column<EventEntry>[] = [
   { name: 'id', type: 'text', of: ({ id }) => clean(id) },
-  { name: 'at', type: 'milliseconds', of: ({ at }) => at },
+  { name: 'at', type: 'milliseconds', of: ({ at }) => Math.floor(at) },
   { name: 'kind', type: 'text', of: ({ kind }) => clean(kind) },
   { name: 'path', type: 'text', of: ({ path }) => clean(path) },
   { name: 'flow_id', type: 'text', of: ({ flowId }) => clean(flowId) },

@@ -85,7 +85,10 @@ function receivedPlot({ downloads, fileBytes }: DemoCourse, toMs: number): Plot 
   const ends = downloads
     .filter(({ finished }) => finished)
     .map((download) => ({ at: endOf(download) / 1_000, bytes: fileBytes }));
-  const marks = marksWithin(downloads[0]?.marks ?? [], 0, toMs);
+  // What befell both: each finds the path again at a moment of its own.
+  const [first = [], ...rest] = downloads.map(({ marks: own }) => own);
+  const shared = first.filter(({ atMs }) => rest.every((others) => others.some((mark) => mark.atMs === atMs)));
+  const marks = marksWithin(shared, 0, toMs);
   const title = `Received of ${formatBytes(fileBytes)}`;
   const legend = { title: null, orient: 'top' as const, symbolType: 'stroke', symbolSize: 500, symbolStrokeWidth: 2.5 };
   return {

@@ -73,8 +73,9 @@ export function flowOfLine(flow: FlowLine): ReportFlow {
   // Written out, for this is done a million times, and a spread takes ten times as long.
   return {
     id: flow.id,
-    startedAt: flow.acceptedAt,
-    endedAt: flow.endedAt,
+    // Whole milliseconds, as in a database.
+    startedAt: Math.floor(flow.acceptedAt),
+    endedAt: Math.floor(flow.endedAt),
     durationMs: Math.round(flow.endedAt - flow.acceptedAt),
     inbound: flow.inbound,
     outbound: flow.outbound,
@@ -116,7 +117,8 @@ export function pathsOfLine({
 }
 
 export function detailOfLine(flow: FlowLine): FlowDetail {
-  const since = (at: number | undefined) => (at === undefined ? undefined : at - flow.acceptedAt);
+  const since = (at: number | undefined) =>
+    at === undefined ? undefined : Math.max(0, Math.round(at - flow.acceptedAt));
   return {
     flow: flowOfLine(flow),
     milestones: milestonesOf({

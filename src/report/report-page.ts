@@ -2,10 +2,10 @@
 
 import { formatBytes, formatCount, formatDuration, formatPercent, formatTime, printable } from './figures.ts';
 import type { FlowDetail } from './flow-detail.ts';
-import { type Histogram, quantileOf } from './histogram.ts';
+import type { Histogram } from './histogram.ts';
 import { type Drawn, figureOf, type Html, pageOf, tableOf, tilesOf } from './html.ts';
 import { bytesOf, type Report, type Share, SILENCE_MS } from './report.ts';
-import { destinationOf } from './text.ts';
+import { destinationOf, formatQuantile, QUANTILES } from './text.ts';
 import { isFallback, mptcpWords } from './words.ts';
 
 export function pageOfReport(report: Report, drawn: readonly Drawn[]): string {
@@ -80,10 +80,7 @@ function endTable({ ends, flows }: Report): Html {
 function percentileTable({ durations, volumes, connects, stalls }: Report): Html {
   const row = (name: string, histogram: Histogram, format: (value: number) => string): string[] => [
     name,
-    ...[0.5, 0.9, 0.99, 0.999].map((p) => {
-      const value = quantileOf(histogram, p);
-      return value === undefined ? '–' : format(value);
-    }),
+    ...QUANTILES.map((p) => formatQuantile(histogram, p, format)),
   ];
   return tableOf(
     'Percentiles, within 1 %',

@@ -87,7 +87,7 @@ function endLines({ ends, flows }: Report): string[] {
   return ['How flows ended', ...table(['end', '#flows', '#share'], rows)];
 }
 
-const QUANTILES = [0.5, 0.9, 0.99, 0.999];
+export const QUANTILES = [0.5, 0.9, 0.99, 0.999];
 
 function percentileLines({ durations, volumes, connects, stalls, longest, biggest, stalled }: Report): string[] {
   const row = (
@@ -114,7 +114,8 @@ function percentileLines({ durations, volumes, connects, stalls, longest, bigges
   ];
 }
 
-function formatQuantile(histogram: Histogram, p: number, format: (value: number) => string): string {
+/** A dash where there are too few flows for such a quantile. */
+export function formatQuantile(histogram: Histogram, p: number, format: (value: number) => string): string {
   // The thousandth of a hundred flows is none of them.
   if (countOf(histogram) < 1 / (1 - p)) return '–';
   const value = quantileOf(histogram, p);

@@ -93,3 +93,13 @@ export async function until(what: string, isTrue: () => boolean | Promise<boolea
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+/** On a busy machine a database may take longer to begin than a log waits for it at its end. */
+export async function closeStored(log: FlowLog): Promise<void> {
+  const left = (): number => {
+    const { taken, stored, expired, rejected, lost } = log.status();
+    return taken - stored - expired - rejected - lost;
+  };
+  await until('all that was taken is stored', () => left() === 0, 120_000);
+  await log.close();
+}

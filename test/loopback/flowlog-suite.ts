@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FlowLog } from '#anabranch/flowlog/flow-log.js';
 import * as q from '#anabranch/flowlog/queries.js';
 import { type FlowLogReader, openReader } from '#anabranch/flowlog/reader.js';
 import type { DatabaseTarget } from '#anabranch/flowlog/target.js';
-import { DAY_MS, flow, openLog, until } from './flowlog-entries.ts';
+import { closeStored, DAY_MS, flow, openLog, until } from './flowlog-entries.ts';
 
 export interface Scene {
   /** Of this suite alone. */
@@ -367,14 +366,4 @@ export function defineSuite(scene: () => Scene): void {
     }
     await closeStored(log);
   });
-}
-
-/** On a busy machine a database may take longer to begin than a log waits for it at its end. */
-async function closeStored(log: FlowLog): Promise<void> {
-  const left = (): number => {
-    const { taken, stored, expired, rejected, lost } = log.status();
-    return taken - stored - expired - rejected - lost;
-  };
-  await until('all that was taken is stored', () => left() === 0, 120_000);
-  await log.close();
 }

@@ -13,7 +13,7 @@ import { flowOfDatabase, flowsOfDatabase, reportOfDatabase } from '#anabranch/re
 import { flowOfLines, flowsOfLines, reportOfLines } from '#anabranch/report/lines-report.js';
 import type { Report } from '#anabranch/report/report.js';
 import { sampleFlows } from '../unit/report/sample-flows.js';
-import { openLog, scratch } from './flowlog-entries.js';
+import { closeStored, openLog, scratch } from './flowlog-entries.js';
 import { PostgresServer, requirePostgres } from './flowlog-postgres.js';
 
 const COUNT = 3_000;
@@ -27,12 +27,13 @@ function flows(): FlowEntry[] {
   const moved = (at: number | undefined) => (at === undefined ? undefined : at + shift);
   return all.map((flow, n) => ({
     ...flow,
-    acceptedAt: flow.acceptedAt + shift,
+    // A proxy's clock tells more than milliseconds.
+    acceptedAt: flow.acceptedAt + shift + 0.25,
     requestedAt: moved(flow.requestedAt),
     connectedAt: moved(flow.connectedAt),
     firstByteUpAt: moved(flow.firstByteUpAt),
     firstByteDownAt: moved(flow.firstByteDownAt),
-    endedAt: flow.endedAt + shift,
+    endedAt: flow.endedAt + shift + 0.625,
     ...(n === 17 ? { asked: { host: HOSTILE, port: 443 }, user: HOSTILE, bytesDown: 9e11 } : {}),
   }));
 }
@@ -71,7 +72,7 @@ function databaseSuite(
       provided = await provide(directory);
       const { log } = await openLog(directory, provided.target);
       log.write(all);
-      await log.close();
+      await closeStored(log);
       reader = await openReader(provided.target);
     });
     after(async () => {
@@ -147,7 +148,7 @@ function databaseSuite(
       const event: EventEntry = { id: 'e1', at: SHIFT_MS + 65_000, kind: 'path-down', path: 'wifi', message: HOSTILE };
       log.writeSamples(samples);
       log.writeEvents([event]);
-      await log.close();
+      await closeStored(log);
       reader = await openReader(provided.target);
       const report = await reportOfDatabase(reader.database, { source: 'db', filter: {}, words: [] });
       assert.equal(report.paths.basis, 'samples');

@@ -53,6 +53,7 @@ export function countAxis(title: string, most: number) {
   const top = (1 + Math.max(1, most)) ** (1 / BARS_HEIGHT) - 1;
   const values = [
     0,
+    ...(most < 10 ? [2, 5].filter((count) => count <= most) : []),
     ...Array.from({ length: 10 }, (_, i) => 10 ** i).filter((count) => count <= Math.max(10, most * 1.5)),
   ];
   return {
