@@ -10,13 +10,16 @@ import { printable } from './printable.ts';
 const START_MS_MAX = 20_000;
 const STOP_MS_MAX = 5_000;
 
-/** Resolves once a program has written `word` to one of its outputs. Rejects when it ends before, or after 20 s. */
+/**
+ * Resolves once a program has written `word` to one of its outputs, to what it wrote up to then. Rejects when it ends
+ * before, or after 20 s.
+ */
 export function untilSaid(
   program: HostProcess,
   output: 'stdout' | 'stderr',
   word: string,
   what: string,
-): Promise<void> {
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';
     const stream = program.child[output];
@@ -29,7 +32,7 @@ export function untilSaid(
     };
     const onData = (chunk: Buffer): void => {
       said = (said + chunk.toString()).slice(-4_000);
-      if (said.includes(word)) settle(resolve);
+      if (said.includes(word)) settle(() => resolve(said));
     };
     stream.on('data', onData);
     program.exited.then(
@@ -55,7 +58,13 @@ export async function startProxy(
   writeFileSync(file, JSON.stringify({ ...common, ...config }));
   const proxy = host.spawn([...command, 'run', file]);
   proxy.child.stdin.end();
-  await untilSaid(proxy, 'stderr', '"code":"ready"', `the anabranch on ${host.name}`);
+  const name = `the anabranch on ${host.name}`;
+  const said = await untilSaid(proxy, 'stderr', '"code":"ready"', name);
+  // It would run on, over one path.
+  const trouble = said.split('\n').find((line) => line.includes('"code":"paths"'));
+  if (trouble !== undefined) {
+    throw new LabError(LabErrorCode.command, `${name} could not set up its paths: ${printable(trouble)}`);
+  }
   return proxy;
 }
 
