@@ -140,9 +140,8 @@ export class Manager implements Watcher {
     return { view: this.#watch.network, endpoints: this.#pm.endpoints(), limits: this.#limits };
   }
 
-  isSilent(path: Path): boolean {
-    return this.#suspects.isDead(path);
-  }
+  readonly isSilent = (path: Path): boolean => this.#suspects.isDead(path);
+  readonly #rttMs = (path: Path): number | undefined => this.#stalls.rttMs(path.address) || undefined;
 
   /** The preferences have changed. */
   refresh(): void {
@@ -183,15 +182,12 @@ export class Manager implements Watcher {
   }
 
   #settle(): void {
+    this.#relist();
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#discover();
       const present = { view: this.#watch.network, endpoints: this.#endpoints, limits: this.#limits };
       const { isDead } = this.#suspects;
-      this.#paths = this.#preferences.rank(
-        this.#paths,
-        isDead,
-        (path) => this.#stalls.rttMs(path.address) || undefined,
-      );
+      this.#paths = this.#preferences.rank(this.#paths, isDead, this.#rttMs);
       const steps = this.#plan(present, isDead);
       if (steps.length === 0 || !this.#apply(steps)) break;
       this.#watch.read();
@@ -200,6 +196,15 @@ export class Manager implements Watcher {
     this.#follow();
     this.#lookWithin(Number.POSITIVE_INFINITY);
     this.#tell();
+  }
+
+  /** Endpoints have no notifications, and flags are set by address: it must still be ours. */
+  #relist(): void {
+    try {
+      this.#endpoints = this.#pm.endpoints();
+    } catch (error) {
+      this.#fail('list-endpoints', error);
+    }
   }
 
   #plan(present: Present, isDead: (path: Path) => boolean): Step[] {
@@ -215,9 +220,7 @@ export class Manager implements Watcher {
   #follow(): void {
     const { isDead } = this.#suspects;
     this.#userspace?.follow(this.#paths, isDead, (path) => this.#greetGateway(path));
-    this.#events.onPaths?.(
-      this.#paths.map((path) => statePath(path, isDead(path), this.#stalls.rttMs(path.address) || undefined)),
-    );
+    this.#events.onPaths?.(this.#paths.map((path) => statePath(path, isDead(path), this.#rttMs(path))));
   }
 
   #onSubflowEvents(): void {
@@ -261,7 +264,7 @@ export class Manager implements Watcher {
       } catch (error) {
         this.#fail(step.kind, error);
         // Somebody else was faster, or has been at work since we looked.
-        if (step.kind.endsWith('-endpoint')) this.#endpoints = this.#pm.endpoints();
+        if (step.kind.endsWith('-endpoint')) this.#relist();
       }
     }
     return done;
@@ -369,7 +372,6 @@ export class Manager implements Watcher {
     try {
       this.#failures.clear();
       this.#watch.list();
-      this.#endpoints = this.#pm.endpoints();
       this.#limits = this.#pm.limits();
       this.#settle();
     } catch (error) {
