@@ -8,9 +8,9 @@ import { errnoName } from '#anabranch/ffi/linux-error.js';
 import { NativeBuffer } from '#anabranch/ffi/native-buffer.js';
 import { recv, send } from '#anabranch/ffi/sockets.js';
 import { beginConnect } from '#anabranch/socket/connect.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from '#anabranch/socket/constants.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, SOL_SOCKET } from '#anabranch/socket/constants.js';
 import { staysMptcp } from '#anabranch/socket/mptcp.js';
-import { takeError } from '#anabranch/socket/options.js';
+import { setInt, takeError } from '#anabranch/socket/options.js';
 import type { SharedCounts } from './shared.ts';
 import { EAGAIN } from './wishes.ts';
 
@@ -22,6 +22,8 @@ export interface Route {
   /** The server's, for a handshake that names it. */
   readonly targetPort: number;
   readonly mptcp: boolean;
+  /** Send no faster than this: the kernel paces it (socket(7), SO_MAX_PACING_RATE). */
+  readonly bytesPerSecond?: number;
 }
 
 /** What a connection is used for once it is open. */
@@ -37,6 +39,8 @@ export interface Role {
 const EDGES = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 const CONNECT_OPTIONS = { sourceAddress: [], socket: {}, fastOpen: false };
 const HANDSHAKE_BYTES_MAX = 4096;
+/** include/uapi/asm-generic/socket.h */
+const SO_MAX_PACING_RATE = 47;
 
 /** Bounded by what the roles dial. Descriptors outlive the thread that opened them, so these must be closed. */
 const open = new Set<Dialled>();
@@ -68,6 +72,7 @@ export class Dialled implements Watcher {
       return;
     }
     open.add(this);
+    if (route.bytesPerSecond !== undefined) setInt(this.fd, SOL_SOCKET, SO_MAX_PACING_RATE, route.bytesPerSecond);
     const status = loop.watch(this.fd, EDGES, this);
     if (status < 0) this.fail(`epoll_ctl: ${errnoName(-status)}`);
   }

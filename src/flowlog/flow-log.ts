@@ -73,7 +73,7 @@ export class FlowLog {
   #spool!: SpoolWriter;
   #worker: Worker | undefined;
   #trouble: Trouble | undefined;
-  #lostUntold = 0;
+  #lostUntold = { memory: 0, spool: 0 };
   #lostTimer: NodeJS.Timeout | undefined;
   /** As the writer thread last said. */
   #position: SpoolPosition | undefined;
@@ -153,7 +153,7 @@ export class FlowLog {
       bytesMax: spoolBytesMax,
       onWritten: (segment, bytes) => this.#post({ kind: 'written', segment, bytes }),
       onDropped: (segment, entries) => this.#post({ kind: 'dropped', segment, entries }),
-      onLost: (entries) => this.#onLost(entries),
+      onLost: (entries) => this.#onLost(entries, 'memory'),
       onTrouble: (error) => {
         if (error === undefined) onNotice('info', 'flow-log-spool', `${spoolDirectory} can be written again`);
         else {
@@ -214,7 +214,7 @@ export class FlowLog {
     this.#counts.stored += message.stored;
     this.#counts.expired += message.expired;
     this.#counts.rejected += message.rejected;
-    if (message.lost > 0) this.#onLost(message.lost);
+    if (message.lost > 0) this.#onLost(message.lost, 'spool');
     if (message.rejected > 0) {
       const text = `${message.rejected} entries were not taken by the database: ${message.reason}`;
       this.#options.onNotice('warn', 'flow-log-rejected', text);
@@ -236,21 +236,32 @@ export class FlowLog {
     }
   }
 
-  /** Told at once the first time, then in sums. */
-  #onLost(entries: number): void {
+  /** Told at once the first time, then in sums. `where`: what was full. */
+  #onLost(entries: number, where: 'memory' | 'spool'): void {
     this.#counts.lost += entries;
-    this.#lostUntold += entries;
+    this.#lostUntold[where] += entries;
     if (this.#lostTimer !== undefined) return;
     const tell = () => {
       this.#lostTimer = undefined;
-      if (this.#lostUntold === 0) return;
-      const bound = `log.spool.bytesMax is ${this.#options.spoolBytesMax}`;
-      const text = `${this.#lostUntold} entries were dropped (${this.#counts.lost} in all): there was no room for them to wait; ${bound}`;
-      this.#options.onNotice('warn', 'flow-log-lost', text);
-      this.#lostUntold = 0;
+      if (!this.#tellLost()) return;
       this.#lostTimer = setTimeout(tell, LOST_MS).unref();
     };
     tell();
+  }
+
+  /** False when there is nothing to tell. */
+  #tellLost(): boolean {
+    const { memory, spool } = this.#lostUntold;
+    if (memory + spool === 0) return false;
+    const { spoolDirectory, spoolBytesMax, onNotice } = this.#options;
+    const why = [
+      ...(spool > 0 ? [`the spool is full (log.spool.bytesMax is ${spoolBytesMax})`] : []),
+      ...(memory > 0 ? [`memory is full, and ${spoolDirectory} does not take them fast enough`] : []),
+    ];
+    const count = `the oldest ${memory + spool} entries were dropped (${this.#counts.lost} in all)`;
+    onNotice('warn', 'flow-log-lost', `${count}: ${why.join('; ')}`);
+    this.#lostUntold = { memory: 0, spool: 0 };
+    return true;
   }
 
   #onWriterEnded(reason: string): void {
@@ -278,9 +289,7 @@ export class FlowLog {
     await this.#closeWriter();
     await this.#removing;
     await this.#spool.end();
-    if (this.#lostUntold > 0) {
-      this.#options.onNotice('warn', 'flow-log-lost', `${this.#lostUntold} entries were dropped at the end`);
-    }
+    this.#tellLost();
     await Promise.all(this.#locks.map((lock) => lock.release()));
   }
 

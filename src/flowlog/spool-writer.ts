@@ -14,10 +14,13 @@ const GATHER_ENTRIES_MAX = 4_096;
 const FRAME_ENTRIES_MAX = 256;
 /** What a kill of the machine may cost. */
 const SYNC_MS = 1_000;
-/** Frames that wait for the disk, in bytes; beyond that the oldest go. */
-const WAITING_BYTES_MAX = 32 << 20;
-/** At once; less after a failure, for a disk that is nearly full takes the smaller write. */
-const WRITE_BYTES_MAX = 1 << 20;
+/** Frames that wait for the disk, in bytes; beyond that the oldest go. Some 40,000 flows. */
+const WAITING_BYTES_MAX = 48 << 20;
+/**
+ * At once; less after a failure, for a disk that is nearly full takes the smaller write. A busy main thread comes to the
+ * next write only a few times in a second, so this much has to be worth the wait.
+ */
+const WRITE_BYTES_MAX = 4 << 20;
 const WRITE_BYTES_MIN = 1 << 14;
 const SEGMENT_BYTES_MAX = 8 << 20;
 const RETRY_MS_MIN = 250;
@@ -71,7 +74,7 @@ export class SpoolWriter {
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS_MIN;
   #troubled = false;
-  #writeBytesMax = WRITE_BYTES_MAX;
+  #writeBytesMax: number;
   #closed = false;
 
   /** Rejects with Node's error when the directory cannot be had. */
@@ -82,6 +85,7 @@ export class SpoolWriter {
   private constructor(options: SpoolWriterOptions, leftBehind: readonly Segment[]) {
     this.#options = options;
     this.#segmentBytesMax = Math.min(SEGMENT_BYTES_MAX, Math.ceil(options.bytesMax / 8));
+    this.#writeBytesMax = Math.min(WRITE_BYTES_MAX, this.#segmentBytesMax);
     this.leftBehind = leftBehind;
     for (const { number, bytes, entries } of leftBehind) {
       this.#segments.set(number, { bytes, entries });
@@ -214,7 +218,7 @@ export class SpoolWriter {
         await this.#onFailure(error as Error);
         return;
       }
-      this.#writeBytesMax = Math.min(this.#writeBytesMax * 2, WRITE_BYTES_MAX);
+      this.#writeBytesMax = Math.min(this.#writeBytesMax * 2, WRITE_BYTES_MAX, this.#segmentBytesMax);
       this.#retryMs = RETRY_MS_MIN;
       await this.#keepBound();
     }
@@ -286,7 +290,7 @@ export class SpoolWriter {
     }
     if (!this.#troubled) this.#options.onTrouble(error);
     this.#troubled = true;
-    this.#writeBytesMax = WRITE_BYTES_MIN;
+    this.#writeBytesMax = Math.min(WRITE_BYTES_MIN, this.#segmentBytesMax);
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.#retry(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);

@@ -192,7 +192,10 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
     assert.ok(lost > 0 && lost < count);
     assert.equal(stored.length, count - lost);
     assert.deepEqual(stored.slice(-1_000), ids(count).slice(-1_000));
-    assert.ok(notices.some(({ code, message }) => code === 'flow-log-lost' && /were dropped/.test(message)));
+    const told = notices.filter(({ code }) => code === 'flow-log-lost').map(({ message }) => message);
+    const inWords =
+      /^the oldest \d+ entries were dropped \((\d+) in all\): the spool is full \(log\.spool\.bytesMax is 2097152\)$/;
+    assert.equal(Number(inWords.exec(told.at(-1) ?? '')?.[1]), lost, JSON.stringify(told));
   });
 
   test('the disk of the spool is full for a while', { skip: requireRoot() }, async () => {

@@ -109,3 +109,62 @@ test('cut anywhere, a segment gives what was whole', async () => {
     await again.writer.end();
   }
 });
+
+test('a disk that takes nothing: memory is bounded, the oldest entries go, and each is counted', async () => {
+  const MEBIBYTE = 1 << 20;
+  const full = join(directory, 'spool');
+  let lost = 0;
+  const troubles: (Error | undefined)[] = [];
+  const writer = await SpoolWriter.open({
+    directory: full,
+    bytesMax: 1 << 30,
+    onWritten: () => {},
+    onDropped: () => assert.fail('nothing was written'),
+    onLost: (entries) => {
+      lost += entries;
+    },
+    onTrouble: (error) => troubles.push(error),
+  });
+  // Segments cannot be made.
+  rmSync(full, { recursive: true });
+  const before = process.memoryUsage().arrayBuffers;
+  const count = 80_000;
+  for (let n = 0; n < count; n += 2_000) {
+    writer.append(events(n, n + 2_000));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const { entries, bytes } = writer.queue;
+    assert.ok(bytes <= 48 * MEBIBYTE, `${bytes} bytes wait`);
+    // What is on its way to the disk is in neither count.
+    assert.ok(lost + entries <= n + 2_000);
+  }
+  assert.ok(lost > 0 && lost < count);
+  const grown = process.memoryUsage().arrayBuffers - before;
+  assert.ok(grown < 100e6, `buffers grew by ${grown} bytes`);
+  assert.ok(troubles[0] !== undefined);
+  await writer.close();
+  await writer.end();
+  assert.equal(lost, count);
+});
+
+test('what waits for the database is known to the entry, whatever was left by an earlier life', async () => {
+  const first = await openSpool(8 << 20);
+  first.writer.append(events(0, 3_000));
+  await first.writer.close();
+  await first.writer.end();
+  const second = await openSpool(8 << 20);
+  assert.equal(second.writer.waitingAfter(undefined).entries, 3_000);
+  assert.equal(second.writer.waitingAfter(undefined).bytes, second.writer.bytes);
+  second.reader.onWritten((second.writer.leftBehind.at(-1)?.number ?? 0) + 1, 0);
+  let read = 0;
+  for (;;) {
+    const batch = await second.reader.next(100);
+    read += batch.events.length;
+    const { entries } = second.writer.waitingAfter(second.reader.position);
+    assert.equal(entries, 3_000 - read);
+    if (batch.events.length === 0) break;
+  }
+  assert.equal(read, 3_000);
+  assert.deepEqual(second.writer.waitingAfter(second.reader.position), { entries: 0, bytes: 0 });
+  await second.writer.close();
+  await second.writer.end();
+});
