@@ -1,0 +1,422 @@
+// `mode: userspace`: strategies and wishes on a client with two paths to a gateway, behind which is a server that knows
+// no MPTCP. The lab's own routing and endpoints are taken away first.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import type { Host, HostProcess } from '#anabranch/lab/host.js';
+import { createLab, type Lab } from '#anabranch/lab/lab.js';
+import { until, within } from '../loopback/support/wait.ts';
+import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
+
+const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+const skip = requireCommands('ip', 'ss', 'nsenter', 'curl', 'mptcpize') || requireMptcp() || requireNamespaces();
+
+/** Streams zeros for as long as anybody takes them, or as many as the path says; takes whatever it is sent. */
+const SERVER = `
+  const { createServer } = require('node:http');
+  const chunk = Buffer.alloc(16384);
+  createServer((request, response) => {
+    if (request.method === 'PUT') return request.resume().on('end', () => response.end());
+    let left = Number(request.url.slice(1)) || Infinity;
+    const write = () => {
+      while (left > 0) {
+        const bytes = left < chunk.length ? chunk.subarray(0, left) : chunk;
+        left -= bytes.length;
+        if (!response.write(bytes)) return;
+      }
+      response.end();
+    };
+    response.on('drain', write);
+    write();
+  }).listen(8080, '0.0.0.0', () => console.log('listens'));
+`;
+
+/** What ARP, neighbour discovery and the like come to while a test runs. */
+const NOISE_BYTES = 6_000;
+/** A second is the aim; a machine with other things to do takes its time. */
+const MOVE_MS_MAX = 2_000;
+
+let lab: Lab;
+let client: Host;
+let folder: string;
+let server: string;
+let gateway: string;
+
+before(async () => {
+  if (skip) return;
+  folder = mkdtempSync(join(tmpdir(), 'anabranch-userspace-'));
+  lab = await createLab({
+    name: 'paths-userspace',
+    hosts: { client: {}, router: { forward: true }, gateway: {}, server: { mptcp: false } },
+    links: {
+      wifi: { between: ['client', 'router'], rate: '20mbit', rtt: '20ms' },
+      cellular: { between: ['client', 'router'], rate: '20mbit', rtt: '40ms' },
+      core: { between: ['router', 'gateway'], rate: '1gbit' },
+      backbone: { between: ['gateway', 'server'], rate: '1gbit' },
+    },
+  });
+  client = lab.host('client');
+  await client.ip(
+    'rule flush',
+    '-6 rule flush',
+    'rule add lookup main priority 32766',
+    '-6 rule add lookup main priority 32766',
+    'mptcp endpoint flush',
+    'mptcp limits set subflows 2 add_addr_accepted 0',
+  );
+  // The gateway's own path manager lets so many join.
+  await lab.host('gateway').ip('mptcp limits set subflows 8 add_addr_accepted 0');
+  server = `${lab.host('server').address('backbone')}:8080`;
+  gateway = `${lab.host('gateway').address('core')}:1080`;
+  const origin = lab.host('server').spawn([process.execPath, '-e', SERVER]);
+  await within(once(origin.child.stdout, 'data'), 'the server listens');
+  const config = write('gateway', { inbounds: [{ type: 'socks', listen: '[::]:1080', open: true }], admin: 'off' });
+  await said(lab.host('gateway').spawn([process.execPath, MAIN, 'run', config]), '"code":"ready"');
+});
+after(async () => {
+  await lab?.close();
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+function write(name: string, config: object): string {
+  const path = join(folder, `${name}.yaml`);
+  writeFileSync(path, JSON.stringify({ workers: 1, log: 'off', dashboard: 'off', ...config }));
+  return path;
+}
+
+function said(program: HostProcess, text: string): Promise<void> {
+  let heard = '';
+  const found = new Promise<void>((resolve) => {
+    program.child.stderr.on('data', (chunk) => {
+      heard += String(chunk);
+      if (heard.includes(text)) resolve();
+    });
+  });
+  const ended = program.exited.then(({ stderr }) => assert.fail(`it ended: ${stderr}`));
+  return within(Promise.race([found, ended]), text);
+}
+
+async function eventually(condition: () => Promise<boolean>, what: () => unknown): Promise<void> {
+  const end = performance.now() + 30_000;
+  while (!(await condition())) assert.ok(performance.now() < end, `not within 30 s: ${JSON.stringify(await what())}`);
+}
+
+interface Running {
+  /** Writes the rules anew and has them read. */
+  reload(rules: readonly object[]): Promise<void>;
+  readonly program: HostProcess;
+}
+
+/** Anabranch on the client, with its paths managed in `mode: userspace`. */
+async function start(t: TestContext, paths: object, rules: readonly object[] = []): Promise<Running> {
+  const admin = join(folder, 'client.sock');
+  const config = (of: readonly object[]): string =>
+    write('client', {
+      admin,
+      paths: { manage: true, mode: 'userspace', state: folder, ...paths },
+      inbounds: [{ type: 'socks', listen: '127.0.0.1:1080' }],
+      outbounds: [{ name: 'gateway', type: 'socks', server: gateway, transport: 'mptcp' }],
+      rules: [...of, { use: 'gateway' }],
+    });
+  const program = client.spawn([process.execPath, MAIN, 'run', config(rules)]);
+  t.after(async () => {
+    program.kill();
+    await program.exited;
+  });
+  await said(program, '"code":"ready"');
+  return {
+    program,
+    reload: async (next) => {
+      config(next);
+      await client.exec([process.execPath, MAIN, 'reload', '--admin', admin]);
+    },
+  };
+}
+
+interface Download {
+  got(): number;
+  readonly program: HostProcess;
+}
+
+/** `foreign`: a program that speaks MPTCP itself and knows nothing of the anabranch on its machine. */
+function download(t: TestContext, { foreign = false, bytes = 0 } = {}): Download {
+  const into = join(folder, `download-${performance.now()}`);
+  const proxy = foreign ? gateway : '127.0.0.1:1080';
+  const curl = ['curl', '-s', '-o', into, '-x', `socks5h://${proxy}`, `http://${server}/${bytes === 0 ? '' : bytes}`];
+  const program = client.spawn(foreign ? ['mptcpize', 'run', ...curl] : curl);
+  t.after(async () => {
+    program.kill();
+    await program.exited;
+    rmSync(into, { force: true });
+  });
+  return { program, got: () => statSync(into, { throwIfNoEntry: false })?.size ?? 0 };
+}
+
+/** Subflows to the gateway by path, with those that the gateway is asked to spare in parentheses. */
+async function subflows(): Promise<string> {
+  const { stdout } = await client.exec(['ss', '-tniHO', 'state', 'established', 'dst', gateway]);
+  const of = (path: string): string => {
+    const lines = stdout.split('\n').filter((line) => new RegExp(` ${client.address(path)}(%\\S+)?:`).test(line));
+    const spared = lines.filter((line) => /tcp-ulp-mptcp flags:\S*b/.test(line));
+    return `${path} ${lines.length - spared.length}${spared.length > 0 ? ` (${spared.length})` : ''}`;
+  };
+  return `${of('wifi')}, ${of('cellular')}`;
+}
+
+async function settlesOn(expected: string): Promise<void> {
+  await eventually(async () => (await subflows()) === expected, subflows);
+}
+
+/** What a path has carried, in both directions. */
+async function carried(path: string): Promise<number> {
+  const { stdout } = await client.exec(['ip', '-j', '-s', 'link', 'show', path]);
+  const [{ stats64 }] = JSON.parse(stdout);
+  return stats64.rx.bytes + stats64.tx.bytes;
+}
+
+async function carriedBy(paths: readonly string[], of: () => Promise<void>): Promise<number[]> {
+  const before = await Promise.all(paths.map(carried));
+  await of();
+  return Promise.all(paths.map(async (path, i) => (await carried(path)) - before[i]!));
+}
+
+/** What was on its way when the subflow ended has arrived. */
+async function restsOn(path: string): Promise<void> {
+  for (let before = await carried(path); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const now = await carried(path);
+    if (now - before < 1_000) return;
+    before = now;
+  }
+}
+
+describe('strategies serve programs that know nothing of us', { skip, timeout: 240_000 }, () => {
+  const table: readonly (readonly [object, string, (wifi: number, cellular: number) => boolean])[] = [
+    [{ strategy: 'fullmesh' }, 'wifi 1, cellular 1', (wifi, cellular) => wifi > 500_000 && cellular > 500_000],
+    [
+      { strategy: 'ndiffports', subflows: 2 },
+      'wifi 2, cellular 2',
+      (wifi, cellular) => wifi > 500_000 && cellular > 500_000,
+    ],
+    [
+      {
+        strategy: 'backup',
+        known: [
+          { match: { interface: 'cellular' }, priority: 1 },
+          { match: { interface: 'wifi' }, priority: 2 },
+        ],
+      },
+      'wifi 0 (1), cellular 1',
+      (wifi, cellular) => wifi < cellular / 10 && cellular > 1_000_000,
+    ],
+    [{ strategy: 'single' }, 'wifi 1, cellular 0', (wifi, cellular) => wifi > 1_000_000 && cellular < NOISE_BYTES],
+  ];
+  for (const [paths, expected, fits] of table) {
+    test(JSON.stringify(paths), async (t) => {
+      await start(t, paths);
+      const { got } = download(t, { foreign: true });
+      await settlesOn(expected);
+      const bytes = await carriedBy(['wifi', 'cellular'], async () => {
+        const from = got();
+        await until(() => got() > from + 2_000_000);
+      });
+      t.diagnostic(`${expected}; bytes over wifi ${bytes[0]}, cellular ${bytes[1]}`);
+      assert.ok(fits(bytes[0]!, bytes[1]!), bytes.join(' '));
+      assert.equal(await subflows(), expected);
+    });
+  }
+
+  test('gateways: over two gateways of one interface, told apart by source port', async (t) => {
+    const router = lab.host('router');
+    const other = router.address('wifi').replace(/\d+$/, '77');
+    await router.ip(
+      'link add second link wifi type macvlan mode bridge',
+      `address add ${other}/24 dev second`,
+      'link set second up',
+    );
+    // Only the interface that has an address answers for it.
+    await router.exec(['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore']);
+    await client.ip(`route add default via ${other} dev wifi metric 300`);
+    t.after(async () => {
+      await client.ip(`route del default via ${other} dev wifi metric 300`);
+      await router.ip('link del second');
+    });
+    await start(t, { strategy: 'gateways' });
+    const seen = async (device: string): Promise<number> => {
+      const { stdout } = await router.exec(['ip', '-j', '-s', 'link', 'show', device]);
+      return JSON.parse(stdout)[0].stats64.rx.bytes;
+    };
+    const file = write('upload', { filling: 'x'.repeat(6_000_000) });
+    const before = [await seen('second'), await seen('cellular')];
+    const proxy = ['-x', `socks5h://${gateway}`];
+    const upload = client.spawn(['mptcpize', 'run', 'curl', '-s', ...proxy, '-T', file, `http://${server}/`]);
+    t.after(() => upload.kill());
+    await settlesOn('wifi 2, cellular 1');
+    const { stdout } = await client.exec(['ss', '-tnHO', 'state', 'established', 'src', client.address('wifi')]);
+    assert.match(stdout, /:61\d\d\d /);
+    assert.equal((await within(upload.exited, 'the upload')).status, 0);
+    const bySecond = (await seen('second')) - before[0]!;
+    t.diagnostic(`of 6,000,000 bytes up, ${bySecond} by the second gateway`);
+    assert.ok(bySecond > 500_000, `${bySecond}`);
+  });
+});
+
+describe('what is switched is switched back', { skip, timeout: 120_000 }, () => {
+  const type = async (): Promise<string> => (await client.exec(['cat', '/proc/sys/net/mptcp/pm_type'])).stdout.trim();
+  const traces = async (): Promise<string> => {
+    const { stdout } = await client.exec(['sh', '-c', 'ip rule; ip route show table all; ip mptcp endpoint']);
+    return stdout
+      .split('\n')
+      .filter((line) => /\b17[234]\d\d|proto 173/.test(line))
+      .join('\n');
+  };
+
+  test('at the end, and after a kill', async (t) => {
+    assert.equal(await type(), '0');
+    const { program } = await start(t, {});
+    assert.equal(await type(), '1');
+    program.kill('SIGKILL');
+    await program.exited;
+    assert.equal(await type(), '1');
+    const next = await start(t, {});
+    assert.equal(await type(), '1');
+    next.program.kill();
+    await next.program.exited;
+    assert.equal(await type(), '0');
+    assert.equal(await traces(), '');
+  });
+
+  test('in mode kernel, after a kill in the other mode', async (t) => {
+    const { program } = await start(t, {});
+    program.kill('SIGKILL');
+    await program.exited;
+    await start(t, { mode: 'kernel' });
+    assert.equal(await type(), '0');
+  });
+});
+
+describe('wishes', { skip, timeout: 240_000 }, () => {
+  const spare = [{ when: { port: 8080 }, use: 'gateway', wish: 'avoid metered' }];
+
+  test('a metered path carries nothing while a free one works, and all when none does', async (t) => {
+    await start(t, {}, spare);
+    const [wifi, cellular] = await carriedBy(['wifi', 'cellular'], async () => {
+      const { program, got } = download(t, { bytes: 4_000_000 });
+      assert.equal((await within(program.exited, 'the download')).status, 0);
+      assert.equal(got(), 4_000_000);
+    });
+    t.diagnostic(`of 4,000,000 bytes: wifi ${wifi}, cellular ${cellular}`);
+    assert.ok(wifi! > 4_000_000 && cellular! < NOISE_BYTES, `${wifi} ${cellular}`);
+    const link = lab.link('wifi');
+    const { got } = download(t);
+    await until(() => got() > 1_000_000);
+    await link.down({ how: 'admin' });
+    await settlesOn('wifi 0, cellular 1');
+    const before = got();
+    await until(() => got() > before + 500_000);
+    // And back.
+    await link.up();
+    await settlesOn('wifi 1, cellular 0');
+    const [, after] = await carriedBy(['wifi', 'cellular'], async () => {
+      const from = got();
+      await until(() => got() > from + 1_000_000);
+    });
+    assert.ok(after! < NOISE_BYTES, `${after}`);
+  });
+
+  test('a connection that was dialed while the metered path leads out by default', async (t) => {
+    const router = lab.host('router').address('cellular');
+    await client.ip(`route add default via ${router} dev cellular metric 1`);
+    t.after(() => client.ip(`route del default via ${router} dev cellular metric 1`));
+    await start(t, {}, spare);
+    const [wifi, cellular] = await carriedBy(['wifi', 'cellular'], async () => {
+      const { program } = download(t, { bytes: 2_000_000 });
+      assert.equal((await within(program.exited, 'the download')).status, 0);
+    });
+    assert.ok(wifi! > 2_000_000 && cellular! < NOISE_BYTES, `${wifi} ${cellular}`);
+  });
+
+  test('the metered path joins once enough was carried', async (t) => {
+    await start(t, { meteredAfter: '2MB' });
+    const [, little] = await carriedBy(['wifi', 'cellular'], async () => {
+      const { program } = download(t, { bytes: 1_000_000 });
+      assert.equal((await within(program.exited, 'the download')).status, 0);
+    });
+    assert.ok(little! < NOISE_BYTES, `${little}`);
+    const { got } = download(t);
+    await settlesOn('wifi 1, cellular 1');
+    assert.ok(got() > 1_000_000, `${got()}`);
+  });
+
+  test('a new wish moves a running download', async (t) => {
+    const { reload } = await start(t, {}, spare);
+    const { got } = download(t);
+    await until(() => got() > 1_000_000);
+    assert.equal(await subflows(), 'wifi 1, cellular 0');
+    for (const [wish, expected, quiet, busy] of [
+      ['only cellular', 'wifi 0, cellular 1', 'wifi', 'cellular'],
+      ['avoid metered', 'wifi 1, cellular 0', 'cellular', 'wifi'],
+      ['prefer cellular', 'wifi 0 (1), cellular 1', undefined, 'cellular'],
+    ] as const) {
+      const from = performance.now();
+      await reload([{ when: { port: 8080 }, use: 'gateway', wish }]);
+      const reloaded = performance.now();
+      await settlesOn(expected);
+      if (quiet !== undefined) await restsOn(quiet);
+      const took = performance.now() - reloaded;
+      t.diagnostic(`${wish}: ${Math.round(took)} ms after the reload, which took ${Math.round(reloaded - from)} ms`);
+      assert.ok(took < MOVE_MS_MAX, `${wish}: ${took} ms`);
+      const [still = 0, moved = 0] = await carriedBy([quiet ?? 'wifi', busy], async () => {
+        const before = got();
+        await until(() => got() > before + 1_000_000);
+      });
+      if (quiet !== undefined) assert.ok(still < NOISE_BYTES, `${wish}: ${still} over ${quiet}`);
+      assert.ok(moved > 500_000, `${wish}: ${moved} over ${busy}`);
+    }
+  });
+
+  test('where the path of `only` is away, no connection is made elsewhere', async (t) => {
+    await start(t, {}, [{ when: { port: 8080 }, use: 'gateway', wish: 'only cellular' }]);
+    const link = lab.link('cellular');
+    await link.down({ how: 'admin' });
+    await eventually(
+      async () => (await client.exec(['ip', '-br', 'link', 'show', 'cellular'])).stdout.includes('DOWN'),
+      () => 'the link is down',
+    );
+    const { program } = download(t, { bytes: 1_000 });
+    assert.notEqual((await within(program.exited, 'the refusal')).status, 0);
+    await link.up();
+    await eventually(
+      async () => (await download(t, { bytes: 1_000 }).program.exited).status === 0,
+      () => 'a download',
+    );
+  });
+});
+
+describe('recovery', { skip, timeout: 240_000 }, () => {
+  for (const how of ['admin', 'carrier', 'silent'] as const) {
+    test(`a path that dies (${how}) and returns is used again`, async (t) => {
+      await start(t, {});
+      const { got } = download(t);
+      await settlesOn('wifi 1, cellular 1');
+      await until(() => got() > 2_000_000);
+      const link = lab.link('wifi');
+      await link.down({ how });
+      await settlesOn('wifi 0, cellular 1');
+      const before = got();
+      await until(() => got() > before + 500_000);
+      await link.up();
+      const from = performance.now();
+      await settlesOn('wifi 1, cellular 1');
+      const took = performance.now() - from;
+      t.diagnostic(`${how}: ${Math.round(took)} ms`);
+      assert.ok(took < MOVE_MS_MAX, `${took} ms`);
+    });
+  }
+});
