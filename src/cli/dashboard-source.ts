@@ -10,15 +10,21 @@ import type { SubflowRecord } from '../proxy/flow-record.ts';
 import type { FlowStatus } from '../proxy/flow-status.ts';
 import type { ProxyService } from '../proxy/service.ts';
 import { type Endpoint, formatHostPort } from '../wire/destination.ts';
+import { withKnown } from './known-paths.ts';
+import type { ProxyPaths } from './proxy-paths.ts';
 import { VERSION } from './version.ts';
 
-export function createDashboardSource(service: ProxyService, probes: () => readonly ProbedHealth[]): DashboardSource {
+export function createDashboardSource(
+  service: ProxyService,
+  paths: ProxyPaths,
+  probes: () => readonly ProbedHealth[],
+): DashboardSource {
   return {
     version: VERSION,
     inbounds: () => service.inbounds.map(({ type, local }) => `${type} on ${textOf(local)}`),
     counters: () => service.counters(),
     flows: async (most) => (await service.flows(most)).map(viewOf),
-    paths: async () => withProbes(await readPaths(), probes()),
+    paths: async () => withKnown(withProbes(await readPaths(), probes()), await paths.managedSurvey()),
     health: async () =>
       judge(await gatherFacts({})).map(({ id, level, found, why, mend }) => {
         return { name: id, verdict: level, detail: [found, why].filter(Boolean).join('. '), mend: mend.join('\n') };

@@ -1,12 +1,12 @@
 // The paths as a table for a terminal.
 
 import type { BudgetUse } from '../paths/budget.ts';
-import type { PathSurvey, Survey } from '../paths/survey.ts';
+import type { PathSurvey, WholeSurvey } from '../paths/survey.ts';
 import { formatBytes } from './quantities.ts';
 
 const COLUMNS = ['PATH', 'KIND', 'ADDRESS', 'GATEWAY', 'COST', 'PRIORITY', 'ROUTING', 'ENDPOINT'];
 
-export function formatSurvey({ paths, ignored, limits, others, missing }: Survey): string {
+export function formatSurvey({ paths, ignored, limits, others, missing }: WholeSurvey): string {
   const notes = [
     ...(ignored.length === 0 ? [] : [`Ignored: ${ignored.join(', ')}`]),
     ...others.map(({ name, pid }) => `${name} runs, too (process ${pid}): what it sets up is left alone`),

@@ -1,12 +1,13 @@
 // The paths of this machine, as a running proxy tells of them and lets them be changed.
 
 import type { PathsConfig } from '../config/config.ts';
+import { findOtherManagers } from '../netlink/other-managers.ts';
 import type { ManagedPaths } from '../paths/managed-paths.ts';
-import type { Survey } from '../paths/survey.ts';
+import type { Survey, WholeSurvey } from '../paths/survey.ts';
 import type { AdminPaths } from '../proxy/admin.ts';
 
 /** What `GET /paths` answers. */
-export interface PathsAnswer extends Survey {
+export interface PathsAnswer extends WholeSurvey {
   /** This proxy sets the paths up and watches them. */
   readonly managed: boolean;
 }
@@ -30,12 +31,17 @@ export class ProxyPaths implements AdminPaths {
   }
 
   async list(): Promise<PathsAnswer> {
-    if (this.#managed !== undefined) return { managed: true, ...(await this.#managed.survey()) };
+    if (this.#managed !== undefined) return whole(await this.#managed.survey());
     const [{ surveyPaths }, { Preferences }] = await Promise.all([
       import('../paths/survey.ts'),
       import('../paths/preferences.ts'),
     ]);
     return { managed: false, ...surveyPaths({ preferences: new Preferences(this.#config) }) };
+  }
+
+  /** For who asks often: without looking for other programs. `undefined` unless the paths are managed. */
+  async managedSurvey(): Promise<Survey | undefined> {
+    return this.#managed?.survey().catch(() => undefined);
   }
 
   async set(name: string, entries: readonly (readonly [string, string])[]): Promise<PathsAnswer> {
@@ -45,7 +51,7 @@ export class ProxyPaths implements AdminPaths {
     const { readSettings } = await import('../paths/settings.ts');
     const settings = readSettings(entries);
     if ('fault' in settings) throw new Error(settings.fault);
-    return { managed: true, ...(await this.#managed.set(name, settings)) };
+    return whole(await this.#managed.set(name, settings));
   }
 
   /** Takes a new configuration; returns the keys that change only with a restart. */
@@ -56,4 +62,8 @@ export class ProxyPaths implements AdminPaths {
     await this.#managed?.configure(config);
     return fixed.map((key) => `paths.${key}`);
   }
+}
+
+function whole(survey: Survey): PathsAnswer {
+  return { managed: true, ...survey, others: findOtherManagers() };
 }

@@ -60,7 +60,7 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const metrics = createMetrics(figures);
   const probing = await probePaths(config, log, sink.database);
   const probes = () => probing?.results() ?? [];
-  const dashboard = await openDashboardFor(config, createDashboardSource(service, probes), metrics, log);
+  const dashboard = await openDashboardFor(config, createDashboardSource(service, proxyPaths, probes), metrics, log);
   const admin = await openAdminFor(config, { service, paths: proxyPaths, probes, reload, version: VERSION }, log);
   if (config.user !== undefined) dropRoot(config.user, log);
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);

@@ -9,8 +9,34 @@ export interface PathReading {
   readonly kind: 'wifi' | 'cellular' | 'ethernet' | 'dsl' | 'other';
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** As its owner knows it, where paths are managed. */
+  readonly known?: KnownPathReading;
   /** What probes tell of it, where there are any; one for each address. */
   readonly probes?: readonly PathProbe[];
+}
+
+export interface KnownPathReading {
+  /** The path's name, which may be another than the interface's. */
+  readonly path: string;
+  readonly kind: string;
+  readonly cost: 'free' | 'metered';
+  /** Smaller is preferred. */
+  readonly priority: number;
+  /** Used only while no other path works. */
+  readonly backup: boolean;
+  /** Why it carries nothing; empty when it does. */
+  readonly trouble: string;
+  readonly budget?: BudgetReading;
+}
+
+export interface BudgetReading {
+  /** Bytes of this month. */
+  readonly used: number;
+  readonly monthly: number;
+  /** Day on which the next month begins, YYYY-MM-DD. */
+  readonly until: string;
+  /** What is done because of it. */
+  readonly spent: 'backup' | 'off' | undefined;
 }
 
 export interface PathProbe {

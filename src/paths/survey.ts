@@ -1,12 +1,12 @@
 // The paths of a network namespace at one moment, and what is set up for them. Changes nothing, and needs no rights.
 
 import { NetworkWatch } from '../netlink/network-watch.ts';
+import { findOtherManagers, type OtherManager } from '../netlink/other-managers.ts';
 import { PathManager } from '../netlink/path-manager.ts';
 import type { PmLimits } from '../wire/mptcp-pm.ts';
 import type { BudgetUse } from './budget.ts';
 import { discoverPaths } from './discover.ts';
 import { isOurNumber, readNote } from './marks.ts';
-import { findOtherManagers, type OtherManager } from './other-managers.ts';
 import type { Path } from './path.ts';
 import { type Owner, ownerOfEndpoint, ownerOfRouting, type Present } from './plan.ts';
 import { Preferences } from './preferences.ts';
@@ -32,9 +32,12 @@ export interface Survey {
   readonly ignored: readonly string[];
   /** `undefined`: this kernel has no MPTCP. */
   readonly limits: PmLimits | undefined;
+  readonly missing: readonly string[];
+}
+
+export interface WholeSurvey extends Survey {
   /** Other programs that set up endpoints. */
   readonly others: readonly OtherManager[];
-  readonly missing: readonly string[];
 }
 
 /** What is known of a path by who manages it. */
@@ -57,7 +60,7 @@ export interface SurveyOptions {
 }
 
 /** Throws a LinuxError or a NetlinkError. */
-export function surveyPaths({ preferences = new Preferences(), namespace }: SurveyOptions = {}): Survey {
+export function surveyPaths({ preferences = new Preferences(), namespace }: SurveyOptions = {}): WholeSurvey {
   const watch = new NetworkWatch({ namespace, keepTable: isOurNumber });
   const pm = PathManager.open(namespace);
   const sight: Sight = { view: watch.network, endpoints: pm?.endpoints() ?? [], limits: pm?.limits() };
@@ -65,11 +68,10 @@ export function surveyPaths({ preferences = new Preferences(), namespace }: Surv
   watch.close();
   const found = discoverPaths(sight.view, undefined, preferences.judge);
   const paths = preferences.rank(found);
-  return describePaths(paths, sight, preferences.ignored, () => ({
-    silent: false,
-    budget: undefined,
-    byEndpoint: true,
-  }));
+  const survey = describePaths(paths, sight, preferences.ignored, () => {
+    return { silent: false, budget: undefined, byEndpoint: true };
+  });
+  return { ...survey, others: findOtherManagers() };
 }
 
 export function describePaths(
@@ -89,7 +91,6 @@ export function describePaths(
     paths: paths.map((path) => describePath(path, sight, interfaces > 1, insightOf(path))),
     ignored,
     limits,
-    others: findOtherManagers(),
     missing,
   };
 }
