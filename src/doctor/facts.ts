@@ -20,6 +20,8 @@ export interface Facts {
   /** How packets from each address leave for `routedTo`. */
   readonly routes: readonly RouteFacts[];
   readonly probe: ProbeFacts | undefined;
+  /** Other programs that set up endpoints. */
+  readonly managers?: readonly { readonly name: string; readonly pid: number }[];
   /** What each path made of the same server. */
   readonly pathProbes?: readonly PathProbeFacts[];
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 
+import { findOtherManagers } from '../netlink/other-managers.ts';
 import { probeMptcp } from '../socket/mptcp.ts';
 import type { Destination } from '../wire/destination.ts';
 import { familyOf } from '../wire/ip.ts';
@@ -78,6 +79,7 @@ export async function gatherFacts(options: GatherOptions = {}): Promise<Facts> {
     endpoints: endpoints === undefined ? undefined : parseEndpoints(endpoints),
     limits: limits === undefined ? undefined : parseLimits(limits),
     routes: await routesOf(interfaces ?? []),
+    managers: findOtherManagers(),
     pathProbes,
     probe: options.target && probe ? { destination: options.target, result: probe } : undefined,
   };

@@ -34,10 +34,31 @@ export function pathVerdicts(facts: Facts): Verdict[] {
   return [
     ok('paths', `${paths.length} interfaces lead out: ${names}`),
     endpoints(facts, paths),
+    ...managers(facts),
     limits,
     ...joins,
     ...facts.routes.map((route) => routing(facts, paths, route)),
     reverseFilter(facts, paths),
+  ];
+}
+
+/** Who else sets up endpoints: nothing of it is touched, but two of them may undo each other's work. */
+function managers({ managers: found = [], sysctls }: Facts): Verdict[] {
+  if (found.length === 0) return [];
+  const id = 'managers';
+  const who = found.map(({ name, pid }) => `${name} (process ${pid})`).join(', ');
+  const isUserspace = sysctls['net.mptcp.path_manager'] === 'userspace' || sysctls['net.mptcp.pm_type'] === '1';
+  if (!isUserspace || !found.some(({ name }) => name === 'mptcpd')) {
+    return [ok(id, `${who} may set up endpoints, too; anabranch leaves those alone`)];
+  }
+  return [
+    {
+      id,
+      level: 'warn',
+      found: `${who}, and net.mptcp.path_manager is userspace`,
+      why: 'mptcpd opens subflows for every connection then, and so does anabranch with paths.mode: userspace.',
+      mend: ['systemctl stop mptcp.service', '# or paths.mode: kernel in the configuration of anabranch'],
+    },
   ];
 }
 

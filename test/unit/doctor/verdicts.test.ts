@@ -44,6 +44,21 @@ const good: Facts = {
   probe: undefined,
 };
 
+test('other managers are named, and a warning is given where they are in the way', () => {
+  const managers = [
+    { name: 'NetworkManager', pid: 812 },
+    { name: 'mptcpd', pid: 9 },
+  ];
+  const verdictOf = (facts: Facts) => judge(facts).find(({ id }) => id === 'managers');
+  assert.equal(verdictOf(good), undefined);
+  const aside = verdictOf({ ...good, managers });
+  assert.equal(aside?.level, 'ok');
+  assert.match(aside?.found ?? '', /^NetworkManager \(process 812\), mptcpd \(process 9\) may set up endpoints/);
+  const sysctls = { ...good.sysctls, 'net.mptcp.path_manager': 'userspace' };
+  assert.equal(verdictOf({ ...good, sysctls, managers })?.level, 'warn');
+  assert.equal(verdictOf({ ...good, sysctls, managers: managers.slice(0, 1) })?.level, 'ok');
+});
+
 test('a machine in good order', () => {
   const verdicts = judge(good);
   assert.deepEqual([...new Set(verdicts.map(({ level }) => level))], ['ok']);
