@@ -79,7 +79,8 @@ const known = section(
       description: 'metered: each byte costs; cellular is, unless told otherwise.',
     }).optional(),
     priority: integer(0, PRIORITY_MAX, {
-      description: 'Smaller is preferred; the metric of its default route, if not given.',
+      description: 'Smaller is preferred: paths behind the best one that works stand by.',
+      default: 0,
     }).optional(),
     ignore: flag({
       description: 'true: no path. false makes a path of a tunnel, too, which is left out otherwise.',
