@@ -56,6 +56,9 @@ export class StallDetector {
   /** By connection and addresses. Bounded by the subflows of the latest list. */
   #tracks = new Map<string, Track>();
 
+  /** When `observe` was called last; undefined: never. */
+  #lookedAt: number | undefined;
+
   /** Round trip by local address, as last seen. Bounded by ADDRESSES_MAX. */
   readonly #rtts = new Map<string, number>();
 
@@ -73,7 +76,7 @@ export class StallDetector {
       // Whoever accepted a connection cannot open its subflows anew.
       if (!sample.initiated) continue;
       const key = keyOf(sample);
-      const track = before.get(key) ?? newTrack(sample, now);
+      const track = before.get(key) ?? newTrack(sample, now, this.#lookedAt);
       const bytes = bytesOf(sample) - bytesOf(track.sample);
       add(moved, `${sample.token}`, bytes);
       add(moved, `${sample.token} ${sample.local.address}`, bytes);
@@ -82,6 +85,7 @@ export class StallDetector {
       this.#rtts.set(sample.local.address, sample.rttMs);
       this.#tracks.set(key, track);
     }
+    this.#lookedAt = now;
     const suspicions = new Map<string, Suspicion>();
     for (const track of this.#tracks.values()) {
       const { local, remote } = track.sample;
@@ -112,13 +116,15 @@ export class StallDetector {
   }
 }
 
-function newTrack(sample: SubflowProgress, now: number): Track {
+/** A subflow that was not there at the last look has all its bytes since; of one that may be older nothing is known. */
+function newTrack(sample: SubflowProgress, now: number, lookedAt: number | undefined): Track {
+  const perSecond = lookedAt === undefined ? 0 : 1_000 / Math.max(1, now - lookedAt);
   return {
     sample,
     since: now,
-    rate: 0,
-    ackedRate: 0,
-    heardAt: now,
+    rate: sample.bytesReceived * perSecond,
+    ackedRate: sample.bytesAcked * perSecond,
+    heardAt: now - Math.min(sample.silentMs, SILENCE_MS_MAX),
     progressAt: now,
     pauseMs: 0,
     elsewhere: 0,

@@ -194,3 +194,17 @@ test('a path over which nothing is under way owes no acknowledgements', () => {
     assert.deepEqual(found, []);
   }
 });
+
+test('a path that dies between two looks, before it was ever seen at work', () => {
+  const detector = new StallDetector();
+  detector.observe([], 0);
+  const cut = { bytesReceived: 400_000, segmentsIn: 300 };
+  const at = [500, 520, 540, 560, 580, 600, 620].find((now) => {
+    const list = [
+      subflow('192.0.2.7', { ...cut, silentMs: now - 440 }),
+      subflow('198.51.100.7', { bytesReceived: now * 1_000, segmentsIn: now }),
+    ];
+    return detector.observe(list, now).length > 0;
+  });
+  assert.equal(at, 520);
+});
