@@ -10,6 +10,7 @@ export function checkPaths(file: RawMap): Finding[] {
     ...checkMode(paths),
     ...checkUserspace(file, paths),
     ...checkBalancer(paths, file.user),
+    ...checkManaged(paths),
     ...mapsOf(paths.known).flatMap(({ index, map }) => checkKnown(map, ['paths', 'known', index])),
   ];
 }
@@ -20,6 +21,18 @@ function checkUser(paths: RawMap, user: unknown): Finding[] {
   const message = 'cannot go with `user`, which gives up the right to administer the network';
   const hint = 'leave `user` out and start as that account with CAP_NET_ADMIN, as packaging/anabranch.service does';
   return [{ path: ['paths', 'manage'], message, hint }];
+}
+
+/** What nobody would carry out. */
+function checkManaged(paths: RawMap): Finding[] {
+  if (paths.manage === true || (paths.manage !== undefined && paths.manage !== false)) return [];
+  const idle = mapsOf(paths.known).flatMap(({ index, map }) =>
+    ['endpoint', 'budget'].filter((key) => key in map).map((key): FaultPath => ['paths', 'known', index, key]),
+  );
+  if ('wish' in paths && paths.wish !== 'max-throughput') idle.unshift(['paths', 'wish']);
+  return idle.map((path) => {
+    return { path, message: 'is for paths that are managed', hint: 'add manage: true to paths', atKey: true };
+  });
 }
 
 /** Endpoints are the kernel's path manager's. */

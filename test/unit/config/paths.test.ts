@@ -123,7 +123,7 @@ const ALIKE =
   "needs the paths' mode userspace: the kernel's path manager treats all connections alike — " +
   'add paths: { manage: true, mode: userspace }, or leave it out';
 const USERSPACE = 'manage: true, mode: userspace';
-const known = (text: string): string => `paths: { known: [{ match: { interface: "*" }, ${text} }] }`;
+const known = (text: string): string => `paths: { manage: true, known: [{ match: { interface: "*" }, ${text} }] }`;
 const endpoint = (text: string): string => known(`endpoint: { ${text} }`);
 
 const FAULTS: readonly (readonly [string, readonly string[]])[] = [
@@ -141,17 +141,20 @@ const FAULTS: readonly (readonly [string, readonly string[]])[] = [
     ['f:1:73 paths.subflows: is 9 — a whole number from 1 to 8'],
   ],
   [
-    'paths: { wish: redundant }',
+    'paths: { manage: true, wish: redundant }',
     [
-      'f:1:16 paths.wish: "redundant" cannot be had: MPTCP sends data twice by its scheduler alone, and the kernel ' +
+      'f:1:30 paths.wish: "redundant" cannot be had: MPTCP sends data twice by its scheduler alone, and the kernel ' +
         `lets nobody choose that per connection — ${WISH}`,
     ],
   ],
-  ['paths: { wish: fast }', [`f:1:16 paths.wish: "fast" is no wish — ${WISH}`]],
-  ['paths: { wish: only }', ['f:1:16 paths.wish: "only" names no path — only NAME: as `anabranch paths` shows it']],
+  ['paths: { manage: true, wish: fast }', [`f:1:30 paths.wish: "fast" is no wish — ${WISH}`]],
   [
-    'paths: { wish: only a b }',
-    ['f:1:16 paths.wish: "only a b" is not one name of a path — only NAME: as `anabranch paths` shows it'],
+    'paths: { manage: true, wish: only }',
+    ['f:1:30 paths.wish: "only" names no path — only NAME: as `anabranch paths` shows it'],
+  ],
+  [
+    'paths: { manage: true, wish: only a b }',
+    ['f:1:30 paths.wish: "only a b" is not one name of a path — only NAME: as `anabranch paths` shows it'],
   ],
   ['rules: [{ use: direct, wish: avoid metered }]', [`f:1:24 rules[0].wish: ${ALIKE}`]],
   [
@@ -199,52 +202,62 @@ const FAULTS: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     known('kind: cell'),
-    ['f:1:53 paths.known[0].kind: is "cell" — one of ethernet, wifi, cellular, dsl, tunnel, virtual, unknown'],
+    ['f:1:67 paths.known[0].kind: is "cell" — one of ethernet, wifi, cellular, dsl, tunnel, virtual, unknown'],
   ],
   [
     known('ignore: true, cost: free'),
-    ['f:1:61 paths.known[0].cost: is for paths that are not ignored — leave it out, or ignore'],
+    ['f:1:75 paths.known[0].cost: is for paths that are not ignored — leave it out, or ignore'],
   ],
   [
     known('budget: { monthly: 5 GiB, from: 32 }'),
-    ['f:1:79 paths.known[0].budget.from: is 32 — a whole number from 1 to 31'],
+    ['f:1:93 paths.known[0].budget.from: is 32 — a whole number from 1 to 31'],
   ],
   [
     known('budget: { monthly: lots }'),
-    [`f:1:66 paths.known[0].budget.monthly: "lots" is not an amount of data — ${SIZE}`],
+    [`f:1:80 paths.known[0].budget.monthly: "lots" is not an amount of data — ${SIZE}`],
   ],
   [
     endpoint('signal: true, fullmesh: true'),
     [
-      'f:1:83 paths.known[0].endpoint.fullmesh: cannot go with signal: the kernel refuses an endpoint with both — ' +
+      'f:1:97 paths.known[0].endpoint.fullmesh: cannot go with signal: the kernel refuses an endpoint with both — ' +
         'signal for a server, fullmesh for a client',
     ],
   ],
   [
     endpoint('port: 8443'),
     [
-      'f:1:65 paths.known[0].endpoint.port: is told to the peer, so the kernel refuses it without signal — ' +
+      'f:1:79 paths.known[0].endpoint.port: is told to the peer, so the kernel refuses it without signal — ' +
         'add signal: true, or leave port out',
     ],
   ],
   [
     endpoint('signal: true, subflow: true, port: 8443'),
     [
-      'f:1:94 paths.known[0].endpoint.port: cannot go with subflow: the kernel refuses a port on an endpoint that ' +
+      'f:1:108 paths.known[0].endpoint.port: cannot go with subflow: the kernel refuses a port on an endpoint that ' +
         'connects — leave subflow out, or port',
     ],
   ],
   [
     endpoint('subflow: false'),
     [
-      'f:1:68 paths.known[0].endpoint.subflow: makes an endpoint that does nothing — leave it out, or add signal or laminar',
+      'f:1:82 paths.known[0].endpoint.subflow: makes an endpoint that does nothing — leave it out, or add signal or laminar',
     ],
   ],
   [
     endpoint('subflow: false, laminar: true, fullmesh: true'),
-    ['f:1:100 paths.known[0].endpoint.fullmesh: has no effect without subflow — leave subflow out'],
+    ['f:1:114 paths.known[0].endpoint.fullmesh: has no effect without subflow — leave subflow out'],
   ],
 ];
+
+test('what nobody would carry out is a fault', () => {
+  const text =
+    'paths:\n  wish: avoid metered\n  known:\n    - { match: { kind: wifi }, name: a, budget: { monthly: 1GB } }';
+  const parsed = parseConfig(text, { fileName: 'f', defaults });
+  assert.deepEqual('faults' in parsed ? parsed.faults.map(formatFault) : [], [
+    'f:2:3 paths.wish: is for paths that are managed — add manage: true to paths',
+    'f:4:41 paths.known[0].budget: is for paths that are managed — add manage: true to paths',
+  ]);
+});
 
 test('faults of the paths name their place, what is wrong and what would be right', () => {
   for (const [text, expected] of FAULTS) {
