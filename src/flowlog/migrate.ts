@@ -70,8 +70,13 @@ CREATE TABLE anabranch.migrations (
 `;
 
 async function versionOf(database: Queryable): Promise<number> {
-  const there = await database.query(`SELECT to_regclass('anabranch.migrations') IS NOT NULL AS there`);
-  if (there.rows[0]?.there !== true) return 0;
+  // Not by to_regclass(): a session that has once found nothing may go on saying so for a while after another one has
+  // made the table. Reading the catalog as a table sees what is committed.
+  const there = await database.query(
+    `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'anabranch' AND c.relname = 'migrations'`,
+  );
+  if (there.rows.length === 0) return 0;
   const { rows } = await database.query('SELECT coalesce(max(version), 0) AS version FROM anabranch.migrations');
   return Number(rows[0]?.version);
 }
