@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { startProgram } from './support/program.ts';
-import { MIXED } from './support/proxy.ts';
+import { MIXED, startProxy } from './support/proxy.ts';
 import { openEcho, openRefused } from './support/servers.ts';
 import { openTunnel } from './support/tunnel.ts';
 
@@ -76,10 +76,19 @@ describe('OpenTelemetry', () => {
     checkMetrics(lines);
   });
 
-  test('without one, nothing is loaded, and records are not made', async () => {
+  test('without one, nothing is loaded, and with log: off no record is made', async (t) => {
     const { openTelemetry } = await import('#anabranch/cli/telemetry.js');
     assert.equal(await openTelemetry(), undefined);
     assert.equal((globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')], undefined);
+    const echo = await openEcho(t);
+    const proxy = await startProxy(t, { log: 'off' });
+    const client = await openTunnel(t, 'socks5', { port: proxy.port() }, { host: '127.0.0.1', port: echo.port });
+    client.end('hello');
+    await client.readAll();
+    await proxy.idle();
+    // Whatever the thread has to send goes at its end at the latest.
+    await proxy.stop();
+    assert.deepEqual(proxy.records, []);
   });
 });
 
