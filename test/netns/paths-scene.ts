@@ -42,6 +42,8 @@ export interface Scene {
   readonly adminSocket: string;
   /** A proxy at the client; ends with the test. Resolves once the paths are set up. */
   startProxy(t: TestContext, paths: object, more?: object): Promise<Proxy>;
+  /** Has the proxy read another configuration. */
+  reload(paths: object, more?: object): Promise<void>;
   /** A download by the client's proxy; ends with the test. */
   startDownload(t: TestContext): { got(): number };
   /** `anabranch …` at the client. */
@@ -106,6 +108,22 @@ async function fillScene(lab: Lab, folder: string): Promise<Scene> {
   writeFileSync(gatewayFile, JSON.stringify({ workers: 1, admin: 'off', dashboard: 'off', inbounds }));
   await ready(lab.host('gateway').spawn([process.execPath, MAIN, 'run', gatewayFile]));
   const adminSocket = join(folder, 'client.sock');
+  const configure = (paths: object, more: object): string => {
+    const file = join(folder, 'client.yaml');
+    const server = `${lab.host('gateway').address('core')}:1080`;
+    const config = {
+      workers: 1,
+      admin: adminSocket,
+      dashboard: 'off',
+      paths: { manage: true, state: join(folder, 'state'), ...paths },
+      inbounds: [{ type: 'socks', listen: '127.0.0.1:1080' }],
+      outbounds: [{ name: 'gateway', type: 'socks', server, transport: 'mptcp' }],
+      rules: [{ use: 'gateway' }],
+      ...more,
+    };
+    writeFileSync(file, JSON.stringify(config));
+    return file;
+  };
   const anabranch = (...words: readonly string[]) => client.exec([process.execPath, MAIN, ...words], { check: false });
   return {
     lab,
@@ -113,21 +131,13 @@ async function fillScene(lab: Lab, folder: string): Promise<Scene> {
     folder,
     adminSocket,
     anabranch,
+    async reload(paths, more = {}) {
+      configure(paths, more);
+      const { status, body } = await post(adminSocket, '/reload');
+      assert.equal(status, 200, JSON.stringify(body));
+    },
     async startProxy(t, paths, more = {}) {
-      const file = join(folder, 'client.yaml');
-      const server = `${lab.host('gateway').address('core')}:1080`;
-      const config = {
-        workers: 1,
-        admin: adminSocket,
-        dashboard: 'off',
-        paths: { manage: true, state: join(folder, 'state'), ...paths },
-        inbounds: [{ type: 'socks', listen: '127.0.0.1:1080' }],
-        outbounds: [{ name: 'gateway', type: 'socks', server, transport: 'mptcp' }],
-        rules: [{ use: 'gateway' }],
-        ...more,
-      };
-      writeFileSync(file, JSON.stringify(config));
-      const proxy = client.spawn([process.execPath, MAIN, 'run', file]);
+      const proxy = client.spawn([process.execPath, MAIN, 'run', configure(paths, more)]);
       let heard = '';
       proxy.child.stderr.on('data', (chunk) => {
         heard += String(chunk);

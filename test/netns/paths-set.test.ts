@@ -85,6 +85,27 @@ describe('paths as their owner wants them', { skip, timeout: 400_000 }, () => {
     await moved(traffic, 'cellular', 'wifi');
   });
 
+  test('in mode kernel a wish holds for all connections, and a new one moves a running download', async (t) => {
+    await scene.startProxy(t, { wish: 'avoid metered' });
+    assert.equal(await endpointOf('cellular'), '');
+    const shown = await scene.anabranch('paths', '--admin', scene.adminSocket);
+    assert.match(shown.stdout, /cellular .*metered .*none\n {2}left out, as is wished/);
+    const traffic = await scene.watchTraffic(t);
+    scene.startDownload(t);
+    await eventually(() => traffic.bytes('wifi') > 5_000_000, 'Wi-Fi is used');
+    const metered = traffic.bytes('cellular');
+    t.diagnostic(`${metered} bytes over the metered path, ${traffic.bytes('wifi')} over the other one`);
+    assert.ok(metered < 20_000);
+    const begun = performance.now();
+    await scene.reload({ wish: 'prefer cellular' });
+    await moved(traffic, 'cellular', 'wifi');
+    const movedMs = performance.now() - begun - WINDOW_MS;
+    t.diagnostic(`moved after ${Math.round(movedMs)} ms`);
+    assert.ok(movedMs < 2_000, `${movedMs} ms`);
+    await scene.reload({ wish: 'only wifi' });
+    await moved(traffic, 'wifi', 'cellular');
+  });
+
   test('a path may be ignored, and taken up again', async (t) => {
     await scene.startProxy(t, { known: [LTE] });
     const ignore = (value: string) =>
