@@ -13,6 +13,8 @@ const FLOWS_MOST = 2_000;
 
 /** Paths with figures of their own; those seen longest ago go. */
 const PATHS_MOST = 256;
+/** Addresses whose path is known; those seen longest ago go. */
+const ADDRESSES_MOST = 1_024;
 
 export interface PathRecorder {
   /** Since the start, by path. */
@@ -23,6 +25,7 @@ export interface PathRecorder {
 export function startPathRecorder(service: ProxyService, log: FlowLog): PathRecorder {
   const meter = new PathMeter();
   let states = new Map<string, PathReading['state']>();
+  const names = new Map<string, string>();
   const sums = new Map<string, PathFigures>();
   let busy = false;
   const record = async () => {
@@ -31,16 +34,14 @@ export function startPathRecorder(service: ProxyService, log: FlowLog): PathReco
     try {
       const at = Date.now();
       const [paths, flows] = await Promise.all([readPaths(), service.flows(FLOWS_MOST)]);
-      const names = new Map(
-        paths.flatMap(({ name, addresses }) => addresses.map((address) => [address, name] as const)),
-      );
+      learnNames(names, paths);
       const seconds = meter.measure(flows, (address) => names.get(address));
       addUp(sums, seconds);
       const samples = seconds.map((second) => ({ at, ...second }));
       if (samples.length > 0) log.writeSamples(samples);
       const events = paths
         .filter(({ name, state }) => states.size > 0 && states.get(name) !== state)
-        .map(({ name, state }) => eventOf(name, state, at));
+        .map(({ name, state }) => eventOf(name, state, at, addressesOf(names, name)));
       if (events.length > 0) log.writeEvents(events);
       states = new Map(paths.map(({ name, state }) => [name, state]));
     } finally {
@@ -73,7 +74,25 @@ function addUp(sums: Map<string, PathFigures>, seconds: readonly PathSecond[]): 
   }
 }
 
-function eventOf(path: string, state: PathReading['state'], at: number) {
+/** Addresses to paths. What a path that has lost its link does not tell of any more stays known. */
+function learnNames(names: Map<string, string>, paths: readonly PathReading[]): void {
+  for (const { name, addresses } of paths) {
+    for (const address of addresses) {
+      names.delete(address);
+      names.set(address, name);
+    }
+  }
+  for (const address of names.keys()) {
+    if (names.size <= ADDRESSES_MOST) break;
+    names.delete(address);
+  }
+}
+
+function addressesOf(names: ReadonlyMap<string, string>, path: string): string[] {
+  return [...names].flatMap(([address, name]) => (name === path ? [address] : []));
+}
+
+function eventOf(path: string, state: PathReading['state'], at: number, addresses: readonly string[]) {
   const messages = { up: `${path} is up`, 'no-carrier': `${path} has lost its link`, down: `${path} is switched off` };
-  return { at, kind: state === 'up' ? 'path-up' : 'path-down', path, message: messages[state] };
+  return { at, kind: state === 'up' ? 'path-up' : 'path-down', path, message: messages[state], data: { addresses } };
 }

@@ -1,11 +1,20 @@
 // The figures of a report, from a database log.
 
 import type { Kysely } from 'kysely';
-import { type Cursor, type FlowFilter, findFlow, listEvents, listFlows, type SubflowRow } from '../flowlog/queries.ts';
+import { z } from 'zod';
+import {
+  type Cursor,
+  type EventRow,
+  type FlowFilter,
+  findFlow,
+  listEvents,
+  listFlows,
+  type SubflowRow,
+} from '../flowlog/queries.ts';
 import * as queries from '../flowlog/report-queries.ts';
 import type { Tables } from '../flowlog/tables.ts';
 import { formatHostPort } from '../wire/destination.ts';
-import { type FlowDetail, FlowNotFoundError, milestonesOf, type Subflow } from './flow-detail.ts';
+import { type FlowDetail, FlowNotFoundError, isOnPath, milestonesOf, type Subflow } from './flow-detail.ts';
 import { BINS_PER_DECADE, topBegin } from './histogram.ts';
 import {
   CELLS_PER_DECADE,
@@ -118,11 +127,12 @@ export async function flowOfDatabase(database: Database, source: string, id: str
   const flow = flowOf({ ...row, client: row.clientAddress });
   const lanes = subflows.map(subflowOf);
   const around = await listEvents(database, { since: flow.startedAt, until: flow.endedAt + 1, limit: EVENTS_MAX });
-  const addresses = new Set(lanes.flatMap((lane) => lane.addresses));
+  const addresses = lanes.flatMap((lane) => lane.addresses);
   const own = new Set(events.map((event) => event.id));
-  const ofPaths = around.filter(
-    ({ id, flowId, path }) => flowId === null && path !== null && !own.has(id) && addresses.has(path),
-  );
+  const ofPaths = around
+    .filter(({ id, flowId }) => flowId === null && !own.has(id))
+    .map(eventOf)
+    .filter((event) => isOnPath(event, addresses));
   return {
     flow,
     milestones: milestonesOf({
@@ -132,10 +142,7 @@ export async function flowOfDatabase(database: Database, source: string, id: str
       firstByteDownMs: moments?.firstByteDownMs ?? undefined,
     }),
     subflows: lanes,
-    events: [...events, ...ofPaths]
-      .map(eventOf)
-      .sort((a, b) => a.at - b.at)
-      .slice(0, EVENTS_MAX),
+    events: [...events.map(eventOf), ...ofPaths].sort((a, b) => a.at - b.at).slice(0, EVENTS_MAX),
   };
 }
 
@@ -185,16 +192,10 @@ function endpointOf(address: string | null, port: number | null): string {
   return address === null ? '?' : formatHostPort(address, port ?? 0);
 }
 
-function eventOf({
-  at,
-  kind,
-  path,
-  message,
-}: {
-  at: number;
-  kind: string;
-  path: string | null;
-  message: string | null;
-}): ReportEvent {
-  return { at, kind, path: path ?? undefined, message: message ?? undefined };
+function eventOf({ at, kind, path, message, data }: EventRow): ReportEvent {
+  const { addresses } = pathData.safeParse(data).data ?? {};
+  const of = addresses === undefined ? {} : { addresses };
+  return { at, kind, path: path ?? undefined, ...of, message: message ?? undefined };
 }
+
+const pathData = z.object({ addresses: z.array(z.string()).max(64) });

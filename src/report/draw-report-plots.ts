@@ -10,6 +10,8 @@ export interface PlotsRequest {
   readonly log: ReportLogTarget;
   readonly filter: FlowFilter;
   readonly words: readonly string[];
+  /** Only the time line of the flow with this id. */
+  readonly flow?: string | undefined;
 }
 
 export interface ReportPicture {
@@ -25,7 +27,7 @@ export interface ReportPicture {
 }
 
 export interface ReportPlots {
-  /** As `anabranch report --json` prints it. */
+  /** As `anabranch report --json` prints it, with `--flow` where one was asked for. */
   readonly figures: Readonly<Record<string, unknown>>;
   /** In the order of reading; those without data are left out. */
   readonly plots: readonly ReportPicture[];

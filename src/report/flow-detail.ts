@@ -51,3 +51,8 @@ export function milestonesOf(moments: {
   ] as const;
   return named.flatMap(([name, atMs]) => (atMs === undefined ? [] : [{ name, atMs }]));
 }
+
+/** Whether it befell the path that one of these addresses is on: named by its address, or with its addresses. */
+export function isOnPath({ path, addresses = [] }: ReportEvent, of: readonly string[]): boolean {
+  return path !== undefined && [path, ...addresses].some((address) => of.includes(address));
+}

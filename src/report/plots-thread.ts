@@ -2,9 +2,11 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { onDark } from './colours.ts';
-import type { PlotsAnswer, PlotsRequest, ReportPlots } from './draw-report-plots.ts';
+import type { PlotsAnswer, PlotsRequest, ReportPicture, ReportPlots } from './draw-report-plots.ts';
 import { jsonOfReport } from './json.ts';
 import { drawSvg } from './plots/draw.ts';
+import { flowTimeline } from './plots/flow-timeline.ts';
+import type { Plot } from './plots/plot.ts';
 import { plotsOfReport } from './plots/report-plots.ts';
 import { openReportLog } from './report-log.ts';
 
@@ -19,17 +21,25 @@ try {
   answer({ ok: false, code, message });
 }
 
-async function draw({ log, filter, words }: PlotsRequest): Promise<ReportPlots> {
+async function draw({ log, filter, words, flow }: PlotsRequest): Promise<ReportPlots> {
   const opened = await openReportLog(log);
   try {
-    const report = await opened.report(filter, words);
-    const plots = [];
-    for (const plot of plotsOfReport(report)) {
-      const light = await drawSvg(plot);
-      plots.push({ name: plot.name, title: plot.title, about: plot.about, light, dark: onDark(light) });
+    if (flow !== undefined) {
+      const detail = await opened.flow(flow);
+      return { figures: { format: 1, ...detail }, plots: await drawAll([flowTimeline(detail)]) };
     }
-    return { figures: jsonOfReport(report), plots };
+    const report = await opened.report(filter, words);
+    return { figures: jsonOfReport(report), plots: await drawAll(plotsOfReport(report)) };
   } finally {
     await opened.close();
   }
+}
+
+async function drawAll(plots: readonly Plot[]): Promise<ReportPicture[]> {
+  const pictures = [];
+  for (const plot of plots) {
+    const light = await drawSvg(plot);
+    pictures.push({ name: plot.name, title: plot.title, about: plot.about, light, dark: onDark(light) });
+  }
+  return pictures;
 }

@@ -70,6 +70,8 @@ export interface ReportEvent {
   readonly at: number;
   readonly kind: string;
   readonly path: string | undefined;
+  /** Of the path, on this machine. */
+  readonly addresses?: readonly string[];
   readonly message: string | undefined;
 }
 

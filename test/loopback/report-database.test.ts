@@ -146,8 +146,11 @@ function databaseSuite(
         retransmits: 0,
       }));
       const event: EventEntry = { id: 'e1', at: SHIFT_MS + 65_000, kind: 'path-down', path: 'wifi', message: HOSTILE };
+      const meanwhile = (flows()[COUNT / 2] as FlowEntry).acceptedAt + 60_000;
+      const data = { addresses: ['192.0.2.10'] };
       log.writeSamples(samples);
-      log.writeEvents([event]);
+      log.writeEvents([event, { id: 'e2', at: meanwhile, kind: 'path-down', path: 'wifi', data }]);
+      log.writeEvents([{ id: 'e3', at: meanwhile, kind: 'path-down', path: 'eth9', data: { addresses: ['::1', 7] } }]);
       await closeStored(log);
       reader = await openReader(provided.target);
       const report = await reportOfDatabase(reader.database, { source: 'db', filter: {}, words: [] });
@@ -158,7 +161,18 @@ function databaseSuite(
       assert.equal(sum('cellular'), 20_000);
       assert.deepEqual(
         report.events.map(({ kind, path, message }) => ({ kind, path, message })),
-        [{ kind: 'path-down', path: 'wifi', message: HOSTILE }],
+        [
+          { kind: 'path-down', path: 'wifi', message: HOSTILE },
+          { kind: 'path-down', path: 'wifi', message: undefined },
+          { kind: 'path-down', path: 'eth9', message: undefined },
+        ],
+      );
+      // A flow that lived then ran over the path of that name, which the event knows the addresses of.
+      const survivor = flows()[COUNT / 2] as FlowEntry;
+      const { events } = await flowOfDatabase(reader.database, 'db', survivor.id);
+      assert.deepEqual(
+        events.map(({ kind, path }) => `${kind} ${path}`),
+        ['path-down wifi'],
       );
       // Samples know of no destinations.
       const filtered = await reportOfDatabase(reader.database, {

@@ -2,7 +2,7 @@
 
 import { ALARM, FAINT, INK, MAIN, PALE, REST_COLOUR } from '../colours.ts';
 import { formatBytes, formatCount, formatDuration, printable } from '../figures.ts';
-import type { FlowDetail, Subflow } from '../flow-detail.ts';
+import { type FlowDetail, isOnPath, type Subflow } from '../flow-detail.ts';
 import { bytesOf } from '../report.ts';
 import { destinationOf } from '../text.ts';
 import { type Plot, WIDTH } from './plot.ts';
@@ -117,8 +117,9 @@ function milestoneText({ milestones }: FlowDetail): string {
 function livesOf({ addresses }: Subflow, { flow, events }: FlowDetail): [number, number][] {
   const lives: [number, number][] = [];
   let from: number | undefined = 0;
-  for (const { at, kind, path } of events) {
-    if (path === undefined || !addresses.includes(path)) continue;
+  for (const event of events) {
+    if (!isOnPath(event, addresses)) continue;
+    const { at, kind } = event;
     const since = Math.min(flow.durationMs, Math.max(0, at - flow.startedAt));
     if (kind === 'path-down' && from !== undefined) {
       lives.push([from, since]);

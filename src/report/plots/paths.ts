@@ -146,31 +146,19 @@ function rules(events: readonly ReportEvent[], from: number, to: number) {
     .slice(0, RULES_MAX)
     .map(({ at, kind, path }) => ({
       at,
-      text: `${kind === 'path-down' ? '▼' : '▲'} ${printable(path ?? '', 20)}`,
+      text: `${printable(path ?? '', 20)} ${kind === 'path-down' ? 'down' : 'up'}`,
       down: kind === 'path-down',
     }));
   if (marked.length === 0) return [];
   const x = { field: 'at', type: 'temporal' as const };
+  // A layer each: dashes by value would share their scale with those of the paths.
+  const lines = ([true, false] as const).map((down) => ({
+    data: { values: marked.filter((mark) => mark.down === down) },
+    mark: { type: 'rule' as const, color: ALARM.light, strokeWidth: 1.3, ...(down ? {} : { strokeDash: [4, 3] }) },
+    encoding: { x },
+  }));
   return [
-    {
-      data: { values: marked },
-      mark: { type: 'rule' as const, color: ALARM.light, strokeWidth: 1.3 },
-      encoding: {
-        x,
-        strokeDash: {
-          field: 'down',
-          type: 'nominal' as const,
-          scale: {
-            domain: [true, false],
-            range: [
-              [1, 0],
-              [4, 3],
-            ],
-          },
-          legend: null,
-        },
-      },
-    },
+    ...lines,
     // Few enough to be told apart: say which.
     ...(marked.length > 6
       ? []

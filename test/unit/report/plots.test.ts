@@ -9,7 +9,7 @@ import { pathColour } from '#anabranch/report/colours.js';
 import { reportOfLines } from '#anabranch/report/lines-report.js';
 import { drawSvg } from '#anabranch/report/plots/draw.js';
 import { flowTimeline } from '#anabranch/report/plots/flow-timeline.js';
-import { throughputPlot } from '#anabranch/report/plots/paths.js';
+import { rttPlot, throughputPlot } from '#anabranch/report/plots/paths.js';
 import { plotsOfReport } from '#anabranch/report/plots/report-plots.js';
 import type { Report } from '#anabranch/report/report.js';
 import { sampleFlows } from './sample-flows.js';
@@ -85,8 +85,12 @@ describe('pictures', { timeout: 240_000 }, () => {
       { at, kind: 'reload', path: undefined, message: undefined },
     ];
     const svg = await drawSvg(throughputPlot({ ...report, events })!);
-    assert.match(svg, />▼ wlan0</);
-    assert.match(svg, />▲ wlan0</);
+    assert.match(svg, />wlan0 down</);
+    assert.match(svg, />wlan0 up</);
+    // What is marked is no path: the legend names those alone.
+    const rtt = await drawSvg(rttPlot({ ...report, events })!);
+    assert.doesNotMatch(rtt, />(true|false)</);
+    assert.equal(rtt.match(/>192\.0\.2\.10</g)?.length, 1);
   });
 
   test('of a flow interrupt the lane of a path that was away', async () => {
