@@ -34,9 +34,15 @@ export interface RaceOwner {
 /** The managed paths, as far as a race is concerned. */
 export interface OtherPaths {
   /** Beside a connection from `local`: addresses to try from as well, one after the other, and how long to wait for each. */
-  besides(local: string, remote: string): { readonly sources: readonly string[]; readonly delayMs: number };
+  besides(
+    local: string,
+    remote: string,
+    now: number,
+  ): { readonly sources: readonly string[]; readonly delayMs: number };
   /** A connection over the path that the kernel chose stood after this time. */
   answered(remote: string, ms: number): void;
+  /** Another path was faster than the kernel's choice, although it began later. */
+  overtaken(now: number): void;
 }
 
 interface Attempt {
@@ -125,7 +131,8 @@ export class Race implements ConnectionHandler, Timed {
 
   #win(connection: Connection, { address, chosenAt }: Attempt): void {
     this.cancel();
-    if (chosenAt !== undefined) this.#paths?.answered(address, this.#loop.now - chosenAt);
+    if (chosenAt === undefined) this.#paths?.overtaken(this.#loop.now);
+    else this.#paths?.answered(address, this.#loop.now - chosenAt);
     this.#owner.onConnected(connection, address);
   }
 
@@ -184,7 +191,7 @@ export class Race implements ConnectionHandler, Timed {
 
   /** Which other paths are worth a try shows the one that the kernel took. */
   #lookAside(connection: Connection, address: string): void {
-    const { sources, delayMs } = this.#paths!.besides(localEndpoint(connection.fd).address, address);
+    const { sources, delayMs } = this.#paths!.besides(localEndpoint(connection.fd).address, address, this.#loop.now);
     const left = ATTEMPTS_MAX - this.#seen.length - this.#detours;
     if (left > 0 && sources.length > 0) this.#others = { address, sources: sources.slice(0, left), delayMs };
   }

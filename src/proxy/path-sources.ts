@@ -15,6 +15,8 @@ const DELAY_MS_MIN = 40;
 const DELAY_MS_MAX = 250;
 /** An answer may come late by so much. */
 const PATIENCE = 2;
+/** Short connections tell the path manager nothing; the next ones need not wait for what the last ones did. */
+const DOUBT_MS = 5_000;
 const SERVERS_MAX = 1_024;
 /** Weight of the newest answer. */
 const SMOOTHING = 0.3;
@@ -35,6 +37,8 @@ export class PathSources {
   #near = new NetworkSet([]);
   /** How long connections took, by server. Bounded by SERVERS_MAX, the oldest go first. */
   readonly #answers = new Map<string, number>();
+  /** Until when paths are doubted, by address: another one was faster lately. Bounded by the addresses of DOUBT_MS. */
+  readonly #doubted = new Map<string, number>();
 
   get paths(): readonly PathState[] {
     return this.#paths;
@@ -63,21 +67,30 @@ export class PathSources {
     });
     const isStrict = wish.wish.kind === 'only';
     if (this.paths.length < 2 && !isStrict && families.every(({ isFree }) => isFree)) return undefined;
-    const answered = (remote: string, ms: number): void => this.#answered(remote, ms);
+    let used = '';
     const chosen = families.flatMap((one) => one.chosen);
     return {
       sources: families.flatMap((one) => (one.isFree ? [] : one.chosen.slice(0, 1).map(({ address }) => address))),
       permits: (address) =>
         !isStrict || this.isNear(address) || chosen.some(({ family }) => family === familyOf(address)),
-      besides: (local, remote) => this.#besides(local, remote, mptcp, chosen),
-      answered,
+      besides: (local, remote, now) => {
+        used = local;
+        return this.#besides({ local, remote, now, mptcp }, chosen);
+      },
+      answered: (remote, ms) => {
+        this.#doubted.delete(used);
+        this.#answered(remote, ms);
+      },
+      overtaken: (now) => {
+        // Of addresses that were ours once the doubts are over.
+        for (const [local, until] of this.#doubted) if (until <= now) this.#doubted.delete(local);
+        this.#doubted.set(used, now + DOUBT_MS);
+      },
     };
   }
 
   #besides(
-    local: string,
-    remote: string,
-    mptcp: boolean,
+    { local, remote, now, mptcp }: { local: string; remote: string; now: number; mptcp: boolean },
     chosen: readonly PathState[],
   ): ReturnType<OtherPaths['besides']> {
     const used = this.paths.find(({ address }) => address === local);
@@ -86,7 +99,9 @@ export class PathSources {
     const sources = chosen
       .filter(({ address, family }) => address !== local && family === used.family)
       .map(({ address }) => address);
-    return { sources, delayMs: !used.works ? 0 : mptcp ? this.#delayMs(remote) : DELAY_MS_MAX };
+    const isDoubted = (this.#doubted.get(local) ?? 0) > now;
+    if (!used.works || (isDoubted && mptcp)) return { sources, delayMs: 0 };
+    return { sources, delayMs: mptcp ? this.#delayMs(remote) : DELAY_MS_MAX };
   }
 
   #delayMs(remote: string): number {

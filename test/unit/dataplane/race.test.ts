@@ -235,6 +235,7 @@ function otherPaths(sources: readonly string[], delayMs: number) {
       return { sources, delayMs };
     },
     answered: (remote) => void answers.push(remote),
+    overtaken: () => void answers.push('overtaken'),
   };
   return { paths, asked, answers };
 }

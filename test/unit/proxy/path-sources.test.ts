@@ -31,7 +31,7 @@ function path(address: string, more: Partial<PathState> = {}): PathState {
 function besides(paths: readonly PathState[], local = WIFI, mptcp = true) {
   const sources = new PathSources();
   sources.paths = paths;
-  return sources.forConnection(mptcp)?.besides(local, SERVER);
+  return sources.forConnection(mptcp)?.besides(local, SERVER, 0);
 }
 
 test('a single path leaves no choice', () => {
@@ -71,7 +71,7 @@ test('what a wish leaves of the paths', () => {
   for (const [wish, begin, beside] of table) {
     const use = of(wish);
     assert.deepEqual(use?.sources, begin, wish.kind);
-    assert.deepEqual(use?.besides(WIFI, SERVER).sources, beside, wish.kind);
+    assert.deepEqual(use?.besides(WIFI, SERVER, 0).sources, beside, wish.kind);
     assert.equal(use?.permits('2001:db8::1'), wish.kind !== 'only');
   }
   sources.paths = [path(WIFI), path(CELLULAR, { ...metered, works: false })];
@@ -89,11 +89,24 @@ test('how long a server took before is how long it is waited for, within bounds'
   const race = sources.forConnection(true)!;
   const delayAfter = (ms: number): number => {
     for (let i = 0; i < 40; i++) race.answered(SERVER, ms);
-    return Math.round(race.besides(WIFI, SERVER).delayMs);
+    return Math.round(race.besides(WIFI, SERVER, 0).delayMs);
   };
   assert.equal(delayAfter(50), 100);
   assert.equal(delayAfter(1), 40);
   assert.equal(delayAfter(900), 250);
   for (let i = 0; i < 3_000; i++) race.answered(`203.0.113.1:${i}`, 1);
-  assert.equal(race.besides(WIFI, SERVER).delayMs, 75, 'forgotten for newer ones');
+  assert.equal(race.besides(WIFI, SERVER, 0).delayMs, 75, 'forgotten for newer ones');
+});
+
+test('a path that was overtaken is not waited for, for a while, or until it answers', () => {
+  const sources = new PathSources();
+  sources.paths = [path(WIFI), path(CELLULAR)];
+  const delayAt = (now: number, mptcp = true) => sources.forConnection(mptcp)?.besides(WIFI, SERVER, now).delayMs;
+  const race = sources.forConnection(true)!;
+  race.besides(WIFI, SERVER, 1_000);
+  race.overtaken(1_000);
+  assert.deepEqual([delayAt(1_000), delayAt(5_900), delayAt(6_000)], [0, 0, 75]);
+  assert.equal(delayAt(1_000, false), 250, 'a TCP connection would stay');
+  race.answered(SERVER, 30);
+  assert.equal(delayAt(1_000), 60);
 });
