@@ -23,7 +23,7 @@ import { isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
 import { type Path, pathKey } from './path.ts';
 import { PathNews } from './path-news.ts';
 import { statePath } from './path-state.ts';
-import { ownerOfEndpoint, type Present, planRemoval, planSteps, type Step } from './plan.ts';
+import { isSameLimits, ownerOfEndpoint, type Present, planRemoval, planSteps, type Step } from './plan.ts';
 import { Preferences } from './preferences.ts';
 import { StallDetector, type Suspicion } from './stall.ts';
 import { Suspects } from './suspects.ts';
@@ -165,9 +165,8 @@ export class Manager implements Watcher {
       this.#apply(planRemoval({ view: this.#watch.network, endpoints: this.#endpoints }));
       this.#apply(planGatewayRemoval(this.#watch.network));
       this.#userspace?.close();
-      const { subflows } = this.#pm.limits();
       // Somebody else may have changed them since.
-      if (subflows === this.#limits.subflows && subflows !== this.#limitsBefore.subflows) {
+      if (this.#limits !== this.#limitsBefore && isSameLimits(this.#pm.limits(), this.#limits)) {
         this.#pm.setLimits(this.#limitsBefore);
       }
     } catch (error) {
@@ -372,7 +371,8 @@ export class Manager implements Watcher {
     try {
       this.#failures.clear();
       this.#watch.list();
-      this.#limits = this.#pm.limits();
+      const limits = this.#pm.limits();
+      if (!isSameLimits(limits, this.#limits)) this.#limits = limits;
       this.#settle();
     } catch (error) {
       this.#fail('resync', error);

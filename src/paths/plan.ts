@@ -19,8 +19,8 @@ import { type Path, pathKey } from './path.ts';
 
 /** Networks on other links that an address must reach without its gateway; more are left to the gateway. */
 const NEIGHBOURS_MAX = 64;
-/** MPTCP_PM_ADDR_MAX in net/mptcp/protocol.h: the kernel takes no larger limit. */
-const SUBFLOWS_MAX = 8;
+/** MPTCP_PM_ADDR_MAX in net/mptcp/protocol.h: the kernel takes no larger limits. */
+const LIMIT_MAX = 8;
 /** Of the path's own network, and of the networks of other interfaces, which may be the same one. */
 const METRIC_OWN = 1;
 const METRIC_NEIGHBOUR = 2;
@@ -79,7 +79,7 @@ export function planSteps(paths: readonly Path[], present: Present, isDead: (pat
     ...goneRules(numbers, view),
     ...routeSteps(routed, numbers, view),
     ...newRules(routed, numbers, view),
-    ...limitSteps(usable.length, limits),
+    ...limitSteps(usable.length, wanted, limits),
     ...newFlags(wanted, endpoints),
     ...wanted
       .filter((path) => !endpoints.some((endpoint) => isEndpointOf(path, endpoint)))
@@ -242,8 +242,21 @@ function routesOf(path: Path, table: number, { routes }: NetworkView): RouteChan
   return made;
 }
 
-/** Room for a subflow on every path, and for those that are still ending while their successors begin. */
-function limitSteps(paths: number, limits: PmLimits): Step[] {
-  if (paths < 2 || limits.subflows >= SUBFLOWS_MAX) return [];
-  return [{ kind: 'set-limits', limits: { ...limits, subflows: SUBFLOWS_MAX } }];
+export function isSameLimits(a: PmLimits, b: PmLimits): boolean {
+  return a.subflows === b.subflows && a.acceptedAddresses === b.acceptedAddresses;
+}
+
+/**
+ * Room for a subflow on every path, and for those that are still ending while their successors begin. Addresses that
+ * peers announce are taken up where endpoints are made for that; else the kernel would join them over whatever path
+ * leads there.
+ */
+function limitSteps(usable: number, wanted: readonly Path[], limits: PmLimits): Step[] {
+  const takesUp = wanted.some((path) => path.wanted.fullmesh || path.wanted.laminar);
+  const next: PmLimits = {
+    subflows: usable < 2 && !takesUp ? limits.subflows : LIMIT_MAX,
+    acceptedAddresses: takesUp ? LIMIT_MAX : limits.acceptedAddresses,
+  };
+  const isEnough = limits.subflows >= next.subflows && limits.acceptedAddresses >= next.acceptedAddresses;
+  return isEnough ? [] : [{ kind: 'set-limits', limits: next }];
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
+import { validate } from '#anabranch/config/parse.js';
 import { createScene, eventually, type Scene, SKIP, type Traffic } from './paths-scene.ts';
 
 const skip = SKIP;
@@ -104,6 +105,43 @@ describe('paths as their owner wants them', { skip, timeout: 400_000 }, () => {
     assert.ok(movedMs < 2_000, `${movedMs} ms`);
     await scene.reload({ wish: 'only wifi' });
     await moved(traffic, 'wifi', 'cellular');
+  });
+
+  test('endpoints have the flags of the configuration, and what the check lets through the kernel takes', async (t) => {
+    const flags = ['subflow', 'backup', 'fullmesh', 'signal'] as const;
+    const all = Array.from({ length: 2 ** (flags.length + 1) }, (_, bits) => {
+      const set = flags.filter((_, i) => (bits & (1 << i)) !== 0);
+      return { set, port: bits & (1 << flags.length) ? 8443 : 0 };
+    });
+    const address = scene.client.address('wifi');
+    const tries = all.map((one) => {
+      const port = one.port > 0 ? `port ${one.port}` : '';
+      return `ip mptcp endpoint add ${address} ${port} dev wifi ${one.set.join(' ')} 2>/dev/null && echo yes || echo no; ip mptcp endpoint flush`;
+    });
+    const { stdout } = await scene.client.exec(['sh', '-c', tries.join('\n')]);
+    const taken = stdout.trim().split('\n');
+    assert.equal(taken.length, all.length);
+    let refused = 0;
+    for (const [i, { set, port }] of all.entries()) {
+      const endpoint = { ...Object.fromEntries(flags.map((flag) => [flag, set.includes(flag)])), port };
+      const paths = { manage: true, known: [{ match: { kind: 'wifi' }, endpoint }] };
+      const isRight = 'config' in validate({ paths }, { workers: 1, admin: undefined });
+      assert.ok(!isRight || taken[i] === 'yes', JSON.stringify(endpoint));
+      if (taken[i] === 'no') refused++;
+    }
+    assert.ok(refused > 0);
+    const known = [
+      { match: { interface: 'wifi' }, endpoint: { fullmesh: true, laminar: true } },
+      { match: { interface: 'cellular' }, endpoint: { signal: true, backup: true, port: 8443 } },
+    ];
+    await scene.startProxy(t, { known });
+    const { paths, limits } = await scene.paths();
+    const found = (link: string) => paths.find((one) => one.address === scene.client.address(link));
+    assert.deepEqual(found('wifi')?.endpointFlags, ['subflow', 'fullmesh', 'laminar']);
+    assert.deepEqual(found('cellular')?.endpointFlags, ['signal', 'backup']);
+    assert.equal(found('cellular')?.endpointPort, 8443);
+    assert.match(await endpointOf('cellular'), /port 8443/);
+    assert.deepEqual(limits, { subflows: 8, acceptedAddresses: 8 });
   });
 
   test('a path may be ignored, and taken up again', async (t) => {

@@ -310,3 +310,19 @@ test('others keep the flags of their endpoints', () => {
     'add-endpoint 192.0.2.7 subflow',
   ]);
 });
+
+test('limits make room for every path, and for announced addresses where endpoints are made for them', () => {
+  const flags = { subflow: true, backup: false, fullmesh: false, signal: false, laminar: false, port: 0 };
+  const limitsOf = (picture: Picture, more: Partial<typeof flags>) => {
+    const known = [{ match: { interface: '*' }, endpoint: { ...flags, ...more } }];
+    const step = stepsFor(picture, [], new Preferences({ ...KERNEL, known })).find(({ kind }) => kind === 'set-limits');
+    return step?.kind === 'set-limits' ? step.limits : undefined;
+  };
+  const one = { ...TWO, addresses: TWO.addresses.slice(0, 1) };
+  assert.deepEqual(limitsOf(TWO, {}), { subflows: 8, acceptedAddresses: 0 });
+  assert.equal(limitsOf(one, {}), undefined);
+  for (const more of [{ fullmesh: true }, { laminar: true }]) {
+    assert.deepEqual(limitsOf(TWO, more), { subflows: 8, acceptedAddresses: 8 });
+    assert.deepEqual(limitsOf(one, more), { subflows: 8, acceptedAddresses: 8 });
+  }
+});
