@@ -374,10 +374,10 @@ describe('wishes', { skip, timeout: 240_000 }, () => {
       assert.ok(took < MOVE_MS_MAX, `${wish}: ${took} ms`);
       const [still = 0, moved = 0] = await carriedBy([quiet ?? 'wifi', busy], async () => {
         const before = got();
-        await until(() => got() > before + 1_000_000);
+        await until(() => got() > before + 3_000_000);
       });
       if (quiet !== undefined) assert.ok(still < NOISE_BYTES, `${wish}: ${still} over ${quiet}`);
-      assert.ok(moved > 500_000, `${wish}: ${moved} over ${busy}`);
+      assert.ok(moved > 1_000_000, `${wish}: ${moved} over ${busy}`);
     }
   });
 

@@ -39,7 +39,7 @@ const ID_LAST = 255;
 export class Connection {
   readonly token: number;
   readonly serverSide: boolean;
-  readonly #denyJoinInitial: boolean;
+  #denyJoinInitial: boolean;
   readonly remote: Endpoint;
   /** `undefined`: nobody has said; the default holds. */
   policy: Policy | undefined;
@@ -91,6 +91,11 @@ export class Connection {
       ({ address, port }) => address !== first.address || port !== first.port,
     );
     return [first, ...others.map((remote) => ({ ...remote, joinable: true }))];
+  }
+
+  /** A list of sockets, which does not tell, may have shown the connection before its own event came. */
+  denyJoinInitial(): void {
+    this.#denyJoinInitial = true;
   }
 
   announced(id: number, remote: Endpoint): void {

@@ -123,7 +123,9 @@ export class Connections {
       local: { address: local.address, port: local.port },
       remote: { address: remote.address, port: remote.port },
     };
-    const connection = this.#add({ token, serverSide, denyJoinInitial, ...ends }, now);
+    const known = this.#connections.get(token);
+    if (known !== undefined && denyJoinInitial) known.denyJoinInitial();
+    const connection = known ?? this.#add({ token, serverSide, denyJoinInitial, ...ends }, now);
     connection?.opened(ends.local, ends.remote, 0);
     return connection;
   }

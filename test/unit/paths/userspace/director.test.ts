@@ -151,6 +151,16 @@ describe('wishes', () => {
     assert.ok(!kernel.log.some((line) => line.includes(T)));
   });
 
+  test('so when a list of sockets shows the connection before its first event comes', () => {
+    const kernel = new FakeKernel(policy('fullmesh'));
+    kernel.director.update([dsl, wifi, lte]);
+    kernel.director.tell(1, policy('fullmesh', { kind: 'avoid-metered' }));
+    kernel.connect(1, D, {}, () => kernel.list());
+    kernel.run(1_000);
+    assert.equal(kernel.shown(), `${D} ${W}`);
+    assert.ok(!kernel.log.some((line) => line.includes(T)));
+  });
+
   test('a new wish moves a connection, and never leaves it without a subflow', () => {
     const kernel = begin(policy('fullmesh'));
     kernel.director.tell(1, policy('fullmesh', { kind: 'only', path: lte.name }));

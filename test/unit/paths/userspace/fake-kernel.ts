@@ -67,11 +67,12 @@ export class FakeKernel implements SubflowCommands {
     });
   }
 
-  /** A program of this machine opens a connection. */
-  connect(token: number, address: string, more: Partial<PmEvent> = {}): void {
+  /** A program of this machine opens a connection; `before` is called before anybody hears of it. */
+  connect(token: number, address: string, more: Partial<PmEvent> = {}, before = () => {}): void {
     const local = { address, port: this.#nextPort++ };
     const live = { token, local, remote: SERVER, id: 0, backup: false, initial: true, bytes: 0, rttMs: RTT_MS };
     this.live.push(live);
+    before();
     this.director.onEvent(this.#event('established', live, more));
   }
 
