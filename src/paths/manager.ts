@@ -55,8 +55,6 @@ const ROUNDS_MAX = 6;
 /** Looks at the subflows: while bytes flow, and otherwise. */
 const BUSY_MS = 20;
 const IDLE_MS = 500;
-/** One look may take up to this share of the time. */
-const LOOK_SHARE = 0.05;
 /** An answer takes no less. */
 const ANSWER_MS_MIN = 150;
 /** Gateways remembered: paths that come and go. */
@@ -72,6 +70,7 @@ export class Manager implements Watcher {
   readonly #subflowEvents: Notifications;
   readonly #joins = new WatchedJoins(Math.random);
   readonly #stalls = new StallDetector();
+  readonly #pace = new LookPace();
   readonly #looker = new Timer({ onTimer: () => this.#look() });
   readonly #resyncer = new Timer({ onTimer: () => this.#resync() });
   readonly #settler = new Timer({ onTimer: () => this.onReady() });
@@ -324,8 +323,8 @@ export class Manager implements Watcher {
       for (const suspicion of suspicions) this.#suspect(suspicion, begun);
       this.#checkJoins(subflows, begun);
     }
-    const tookMs = performance.now() - begun;
-    this.#lookWithin(Math.max(this.#stalls.isBusy(begun) ? BUSY_MS : IDLE_MS, tookMs / LOOK_SHARE));
+    const wantedMs = this.#stalls.isBusy(begun) ? BUSY_MS : IDLE_MS;
+    this.#lookWithin(this.#pace.next(performance.now() - begun, wantedMs));
   }
 
   /** The next look at the subflows comes within this time, and when a join is due. Infinity: what is planned stays. */
