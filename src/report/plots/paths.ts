@@ -139,6 +139,9 @@ export function rttPlot({ paths, events }: Report): Plot | undefined {
   };
 }
 
+const NAMED_RULES_MAX = 6;
+const HALO = { stroke: PAPER.light, strokeWidth: 4, strokeJoin: 'round' as const };
+
 /** Paths that went and came, as lines across. */
 function rules(events: readonly ReportEvent[], from: number, to: number) {
   const marked = events
@@ -151,6 +154,16 @@ function rules(events: readonly ReportEvent[], from: number, to: number) {
     }));
   if (marked.length === 0) return [];
   const x = { field: 'at', type: 'temporal' as const };
+  const text = { field: 'text', type: 'nominal' as const };
+  const words = {
+    type: 'text' as const,
+    angle: 270,
+    align: 'right' as const,
+    baseline: 'bottom' as const,
+    dy: -3,
+    fontSize: 10,
+    y: 4,
+  };
   // A layer each: dashes by value would share their scale with those of the paths.
   const lines = ([true, false] as const).map((down) => ({
     data: { values: marked.filter((mark) => mark.down === down) },
@@ -159,24 +172,12 @@ function rules(events: readonly ReportEvent[], from: number, to: number) {
   }));
   return [
     ...lines,
-    // Few enough to be told apart: say which.
-    ...(marked.length > 6
+    // Few enough to be told apart: say which. The halo keeps the words apart from what is below them.
+    ...(marked.length > NAMED_RULES_MAX
       ? []
       : [
-          {
-            data: { values: marked },
-            mark: {
-              type: 'text' as const,
-              angle: 270,
-              align: 'right' as const,
-              baseline: 'bottom' as const,
-              dy: -3,
-              fontSize: 10,
-              color: ALARM.light,
-              y: 4,
-            },
-            encoding: { x, text: { field: 'text' } },
-          },
+          { data: { values: marked }, mark: { ...words, color: PAPER.light, ...HALO }, encoding: { x, text } },
+          { data: { values: marked }, mark: { ...words, color: ALARM.light }, encoding: { x, text } },
         ]),
   ];
 }
