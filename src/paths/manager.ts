@@ -19,6 +19,7 @@ import { applyRouting } from './apply-routing.ts';
 import { discoverPaths, type Gateway } from './discover.ts';
 import { EndpointIds } from './endpoint-ids.ts';
 import { findUnjoined } from './joins.ts';
+import { LookPace } from './look-pace.ts';
 import { isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
 import { type Path, pathKey } from './path.ts';
 import { PathNews } from './path-news.ts';
