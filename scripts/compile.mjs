@@ -7,6 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { SetupError } from './setup-error.mjs';
 
@@ -67,21 +68,25 @@ function stamp(root) {
 /** src/dashboard/web → dist/dashboard/web. The types of the page are a project of their own. */
 function bundlePage(root) {
   const from = join(root, 'src/dashboard/web');
-  const to = join(root, 'dist/dashboard/web');
-  const options = ['--bundle', '--minify', '--format=esm', '--target=es2022', '--jsx=automatic', '--log-level=warning'];
-  const esbuild = spawnSync(
-    process.execPath,
-    [
-      join(root, 'node_modules/esbuild/bin/esbuild'),
-      ...['app.tsx', 'app.css', 'index.html'].map((file) => join(from, file)),
-      ...options,
-      '--jsx-import-source=preact',
-      '--loader:.html=copy',
-      `--outdir=${to}`,
-    ],
-    { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  if (esbuild.status !== 0) throw new SetupError(`the dashboard's page was not built:\n${esbuild.stderr}`);
+  // By its API: its command is a script or a binary, as the packages' install scripts were run or not.
+  const esbuild = createRequire(join(root, 'package.json'))('esbuild');
+  try {
+    esbuild.buildSync({
+      absWorkingDir: root,
+      entryPoints: ['app.tsx', 'app.css', 'index.html'].map((file) => join(from, file)),
+      outdir: join(root, 'dist/dashboard/web'),
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      target: 'es2022',
+      jsx: 'automatic',
+      jsxImportSource: 'preact',
+      loader: { '.html': 'copy' },
+      logLevel: 'silent',
+    });
+  } catch (error) {
+    throw new SetupError(`the dashboard's page was not built:\n${error.message}`);
+  }
 }
 
 function pageSources(root) {

@@ -50,11 +50,21 @@ function returnToCaller() {
   }
 }
 
+// Without a configuration file, which would say itself: the dashboard shows past connections, and `report` has something
+// to read. `npm start -- --log off` keeps nothing.
+function logging(given) {
+  const says = given.some(
+    (text) => /^--(log|help)(=|$)|^-h$/.test(text) || /\.(ya?ml|json)$/.test(text) || existsSync(text),
+  );
+  return says ? [] : ['--log', 'embedded'];
+}
+
 import('./setup-error.mjs')
   .then(({ runSetup }) => runSetup(start))
   .then(() => {
     returnToCaller();
-    process.argv = [process.argv[0], entry, 'run', ...process.argv.slice(2)];
+    const given = process.argv.slice(2);
+    process.argv = [process.argv[0], entry, 'run', ...logging(given), ...given];
     return import(pathToFileURL(entry).href);
   })
   .catch((error) => {

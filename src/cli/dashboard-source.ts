@@ -1,7 +1,7 @@
 // What the dashboard shows, taken from the running service and the doctor.
 
 import { readPaths } from '../dashboard/interfaces.ts';
-import type { DashboardSource, FlowView, PathReading, SubflowView } from '../dashboard/source.ts';
+import type { DashboardSource, FlowView, PastSource, PathReading, SubflowView } from '../dashboard/source.ts';
 import { gatherFacts } from '../doctor/gather.ts';
 import { judge } from '../doctor/verdicts.ts';
 import { describeHealth } from '../paths/probing/path-health.ts';
@@ -14,12 +14,16 @@ import { withKnown } from './known-paths.ts';
 import type { ProxyPaths } from './proxy-paths.ts';
 import { VERSION } from './version.ts';
 
-export function createDashboardSource(
-  service: ProxyService,
-  paths: ProxyPaths,
-  probes: () => readonly ProbedHealth[],
-): DashboardSource {
+export interface DashboardParts {
+  readonly service: ProxyService;
+  readonly paths: ProxyPaths;
+  readonly probes: () => readonly ProbedHealth[];
+  readonly past: PastSource | undefined;
+}
+
+export function createDashboardSource({ service, paths, probes, past }: DashboardParts): DashboardSource {
   return {
+    past,
     version: VERSION,
     inbounds: () => service.inbounds.map(({ type, local }) => `${type} on ${textOf(local)}`),
     counters: () => service.counters(),

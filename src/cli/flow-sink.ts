@@ -1,24 +1,13 @@
 // The database log that a configuration asks for.
 
-import { join } from 'node:path';
-import type { DatabaseLog, LogDatabase } from '../config/config.ts';
+import type { DatabaseLog } from '../config/config.ts';
 import { DirectoryLockedError } from '../flowlog/directory-lock.ts';
 import { FlowLog } from '../flowlog/flow-log.ts';
 import type { DatabaseTarget } from '../flowlog/target.ts';
 import type { Log } from '../proxy/log.ts';
 import { CliError } from './cli-error.ts';
-import { provideDirectory, stateDirectory } from './state-directory.ts';
-
-export function targetOf(database: LogDatabase): DatabaseTarget {
-  if (database.kind === 'postgres') return database;
-  return { kind: 'embedded', directory: database.directory ?? join(stateDirectory(), 'log') };
-}
-
-export function spoolDirectoryOf(config: DatabaseLog): string {
-  const target = targetOf(config.database);
-  const beside = target.kind === 'embedded' ? target.directory : stateDirectory();
-  return config.spool.directory ?? join(beside, 'spool');
-}
+import { spoolDirectoryOf, targetOf } from './log-place.ts';
+import { provideDirectory } from './state-directory.ts';
 
 /** `user` is whom the process will run as. Rejects with a CliError. */
 export async function openDatabaseLog(config: DatabaseLog, user: string | undefined, log: Log): Promise<FlowLog> {

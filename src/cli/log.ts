@@ -57,7 +57,7 @@ async function runMigrations(file: string | undefined, flags: Flags): Promise<vo
 }
 
 async function chooseTarget(file: string | undefined, { target }: Flags) {
-  const { targetOf } = await import('./flow-sink.ts');
+  const { targetOf } = await import('./log-place.ts');
   if (target !== undefined) {
     if (file !== undefined) throw new CliError('name a file or a --target, not both', 2);
     return targetOf(parseTarget(target));

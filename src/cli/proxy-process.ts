@@ -19,6 +19,7 @@ import { dropRoot } from './drop-root.ts';
 import { createLogger } from './logger.ts';
 import { createMetricsSource } from './metrics-source.ts';
 import { createNotifier, type Notifier } from './notifier.ts';
+import { pastOf } from './past-source.ts';
 import { startPathManagement } from './path-management.ts';
 import type { PathProbing } from './path-probing.ts';
 import type { PathRecorder } from './path-recorder.ts';
@@ -60,7 +61,9 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const metrics = createMetrics(figures);
   const probing = await probePaths(config, log, sink.database);
   const probes = () => probing?.results() ?? [];
-  const dashboard = await openDashboardFor(config, createDashboardSource(service, proxyPaths, probes), metrics, log);
+  const past = pastOf(config.log);
+  const seen = createDashboardSource({ service, paths: proxyPaths, probes, past });
+  const dashboard = await openDashboardFor(config, seen, metrics, log);
   const admin = await openAdminFor(config, { service, paths: proxyPaths, probes, reload, version: VERSION }, log);
   if (config.user !== undefined) dropRoot(config.user, log);
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);

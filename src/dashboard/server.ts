@@ -8,6 +8,7 @@ import { formatHostPort } from '../wire/destination.ts';
 import { canonicalIp } from '../wire/ip.ts';
 import { History } from './history.ts';
 import { LiveStream } from './live-stream.ts';
+import { Past } from './past.ts';
 import type { DashboardSource, EventView } from './source.ts';
 
 export interface DashboardOptions {
@@ -48,8 +49,9 @@ const CONNECTIONS_MAX = 128;
 export async function openDashboard(options: DashboardOptions): Promise<Dashboard> {
   const history = new History();
   const stream = new LiveStream(options.source, history);
+  const past = new Past(options.source.past);
   const server = createServer((request, response) => {
-    serve(request, response, options, stream).catch((error: unknown) => {
+    serve(request, response, { ...options, stream, past }).catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500);
       response.end(error instanceof Error ? error.message : 'failed');
     });
@@ -83,8 +85,7 @@ function listen(server: Server, { address, port }: DashboardOptions): Promise<nu
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  options: DashboardOptions,
-  stream: LiveStream,
+  options: DashboardOptions & { readonly stream: LiveStream; readonly past: Past },
 ): Promise<void> {
   // A target that begins with two slashes would name a host.
   const url = new URL((request.url ?? '/').replace(/^\/+/, '/'), 'http://dashboard');
@@ -106,7 +107,7 @@ async function serve(
     const body = await readFile(new URL(`./web/${page.file}`, import.meta.url));
     return void response.writeHead(200, { ...SECURITY_HEADERS, 'content-type': page.type }).end(body);
   }
-  if (url.pathname === '/live') return stream.attach(response, SECURITY_HEADERS);
+  if (url.pathname === '/live') return options.stream.attach(response, SECURITY_HEADERS);
   if (url.pathname === '/metrics') {
     const type = 'text/plain; version=0.0.4; charset=utf-8';
     return void response.writeHead(200, { ...SECURITY_HEADERS, 'content-type': type }).end(await options.metrics());
@@ -114,6 +115,11 @@ async function serve(
   if (url.pathname === '/health') {
     const body = JSON.stringify(await options.source.health());
     return void response.writeHead(200, { ...SECURITY_HEADERS, 'content-type': 'application/json' }).end(body);
+  }
+  const answer = await options.past.answer(url.pathname, url.searchParams);
+  if (answer !== undefined) {
+    const head = { ...SECURITY_HEADERS, 'content-type': 'application/json' };
+    return void response.writeHead(answer.status, head).end(JSON.stringify(answer.body));
   }
   refuse(404, 'There is nothing here.');
 }

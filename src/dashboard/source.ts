@@ -96,6 +96,58 @@ export interface VerdictView {
   readonly mend: string;
 }
 
+/** A connection that is over, as the log has it. */
+export interface PastFlowView {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly inbound: string;
+  readonly outbound: string;
+  readonly client: string;
+  readonly user: string;
+  readonly destination: string;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly longestStallMs: number;
+  readonly end: string;
+  /** Of the side with more of them; 0 for plain TCP. */
+  readonly subflows: number;
+}
+
+/** What is not given does not filter. Times in milliseconds since 1970. */
+export interface PastQuery {
+  /** Part of the destination, the user or the client's address. */
+  readonly search: string | undefined;
+  readonly since: number | undefined;
+  /** Where the page before ended, as it said. */
+  readonly after: string | undefined;
+}
+
+export interface PastPage {
+  readonly flows: readonly PastFlowView[];
+  /** For the next page; empty: this is the last one. */
+  readonly next: string;
+}
+
+/** A picture as SVG, for light ground and for dark. */
+export interface PictureView {
+  readonly name: string;
+  readonly title: string;
+  readonly about: string;
+  readonly light: string;
+  readonly dark: string;
+}
+
+/** The log. Its promises reject with an Error whose message is for people. */
+export interface PastSource {
+  /** The latest first. `undefined`: this log cannot be paged through. */
+  readonly list: ((query: PastQuery) => Promise<PastPage>) | undefined;
+  /** Of the flows that ended since then, in milliseconds since 1970. */
+  report(since: number | undefined): Promise<readonly PictureView[]>;
+  /** The time line of one flow. */
+  timeLine(id: string): Promise<readonly PictureView[]>;
+}
+
 export interface DashboardSource {
   readonly version: string;
   /** `socks on 127.0.0.1:1080` and the like. */
@@ -105,4 +157,6 @@ export interface DashboardSource {
   flows(most: number): Promise<readonly FlowView[]>;
   paths(): Promise<readonly PathReading[]>;
   health(): Promise<readonly VerdictView[]>;
+  /** `undefined`: nothing is logged. */
+  readonly past?: PastSource | undefined;
 }

@@ -16,6 +16,8 @@ export interface FlowFilter {
   readonly gateway?: string | undefined;
   readonly inbound?: string | undefined;
   readonly outbound?: string | undefined;
+  /** Part of the destination's name, the user's or the client's address, whatever the case. */
+  readonly search?: string | undefined;
 }
 
 export interface FlowRow {
@@ -94,6 +96,7 @@ const FLOW_COLUMNS = sql`
   f.client_subflows AS "clientSubflows",
   f.server_subflows AS "serverSubflows"`;
 
+const SEARCHED = sql`lower(concat_ws(' ', f.destination_host, f.user_name, host(f.client_address)))`;
 const FLOWS = sql`anabranch.flows f JOIN anabranch.gateways g ON g.id = f.gateway_id`;
 
 /** The latest first. The next page begins after the `cursor`, the last flow of this one; flows that end meanwhile do not shift it. */
@@ -329,6 +332,7 @@ function whereOf(filter: FlowFilter): RawBuilder<unknown> {
     filter.gateway === undefined ? undefined : sql`g.name = ${filter.gateway}`,
     filter.inbound === undefined ? undefined : sql`f.inbound = ${filter.inbound}`,
     filter.outbound === undefined ? undefined : sql`f.outbound = ${filter.outbound}`,
+    filter.search === undefined ? undefined : sql`strpos(${SEARCHED}, lower(${filter.search}::text)) > 0`,
   ].filter((condition) => condition !== undefined);
   return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `);
 }

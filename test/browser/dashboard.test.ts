@@ -1,29 +1,11 @@
 // The dashboard in a real browser.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
-import type { Page } from 'playwright-core';
 import { requireCommands } from '../requirements.ts';
 import { openPage } from './page.ts';
-import { flowOf, openScene, pathOf } from './scene.ts';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
-
-async function seriousViolations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = await page.evaluate('axe.run().then((result) => result.violations)');
-  return (found as Violation[])
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}
+import { flowOf, openScene, pastFlowOf, pastOf, pathOf } from './scene.ts';
+import { seriousViolations } from './violations.ts';
 
 describe('the dashboard', { skip: requireCommands('chromium') }, () => {
   test('figures move, a card turns when its path is cut, events tell of it', async (t) => {
@@ -62,7 +44,7 @@ describe('the dashboard', { skip: requireCommands('chromium') }, () => {
     assert.match(await rows.first().innerText(), /host3/);
     await page.getByRole('button', { name: /^Down/ }).click();
     assert.match(await rows.first().innerText(), /host1/);
-    await page.getByRole('searchbox').fill('host2 mixed');
+    await page.getByLabel('Search connections').fill('host2 mixed');
     await page.waitForFunction('document.querySelectorAll("tr[data-flow]").length === 1');
     await page.getByRole('button', { name: 'host2.example:443' }).focus();
     await page.keyboard.press('Enter');
@@ -108,6 +90,63 @@ describe('the dashboard', { skip: requireCommands('chromium') }, () => {
     await page.getByRole('complementary').waitFor();
     assert.equal(await page.evaluate('window.hit'), undefined);
     assert.equal(await page.locator('main img').count(), 0);
+    assert.deepEqual(faults, []);
+  });
+
+  test('past flows are paged through and searched; each has its time line, the log its pictures', async (t) => {
+    const hostile = '"><img src=x onerror=document.title="owned">.example:80';
+    const flows = [1, 2, 3].map((number) => pastFlowOf(number));
+    const scene = await openScene(
+      t,
+      undefined,
+      pastOf([...flows, pastFlowOf(4, { destination: hostile, end: 'server-reset' })]),
+    );
+    const { page, faults } = await openPage(t, scene.dashboard.url);
+    const rows = page.locator('tr[data-past]');
+    await rows.nth(1).waitFor();
+    assert.equal(await rows.count(), 2);
+    await page.getByRole('button', { name: 'Older ones' }).click();
+    await rows.nth(3).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Older ones' }).count(), 0);
+    assert.ok((await rows.nth(3).innerText()).includes(hostile));
+    await rows.nth(3).getByRole('button').click();
+    await page.getByAltText('flow past-0-4. About flow past-0-4.').waitFor();
+    await page.getByLabel('Search past connections').fill('old2');
+    await rows.nth(1).waitFor({ state: 'detached' });
+    assert.match(await rows.first().innerText(), /old2\.example:443/);
+    await page.getByRole('button', { name: 'All there is' }).click();
+    await page.getByAltText(/^the whole log/).waitFor();
+    assert.equal(await page.title(), 'Anabranch');
+    assert.deepEqual(await seriousViolations(page), []);
+    assert.deepEqual(faults, []);
+  });
+
+  test('without a log, the page says how to get one', async (t) => {
+    const scene = await openScene(t);
+    const { page, faults } = await openPage(t, scene.dashboard.url);
+    await page.getByText('Start anabranch with --log embedded').waitFor();
+    assert.deepEqual(faults, []);
+  });
+
+  test('a path as its owner knows it: name, cost, budget, silence', async (t) => {
+    const scene = await openScene(t);
+    const budget = { used: 4_900_000_000, monthly: 5_000_000_000, until: '2026-12-01', spent: 'backup' as const };
+    const known = {
+      path: 'lte',
+      kind: 'cellular',
+      cost: 'metered' as const,
+      priority: 10,
+      backup: true,
+      trouble: 'silent',
+    };
+    scene.paths = [pathOf('wwan0', { kind: 'cellular', known: { ...known, budget } })];
+    const { page, faults } = await openPage(t, scene.dashboard.url);
+    const card = page.locator('[data-path="wwan0"]');
+    await card.getByRole('heading', { name: 'lte' }).waitFor();
+    const text = await card.innerText();
+    assert.match(text, /Cellular · wwan0 · metered · backup/);
+    assert.match(text, /4\.9 GB of 5\.0 GB until 2026-12-01, nearly used up: backup only/);
+    assert.match(text, /silent/);
     assert.deepEqual(faults, []);
   });
 

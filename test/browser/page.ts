@@ -19,8 +19,14 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-export async function openPage(t: TestContext, url: string, options: BrowserContextOptions = {}): Promise<OpenPage> {
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+/** `program`: a Chromium, or what starts one elsewhere. */
+export async function openPage(
+  t: TestContext,
+  url: string,
+  options: BrowserContextOptions = {},
+  program = '/usr/bin/chromium',
+): Promise<OpenPage> {
+  const browser = await chromium.launch({ executablePath: program, args: FLAGS });
   t.after(() => browser.close());
   const page = await browser.newPage(options);
   page.setDefaultTimeout(10_000);

@@ -3,7 +3,14 @@
 import type { TestContext } from 'node:test';
 import { createMetrics } from '#anabranch/dashboard/metrics.js';
 import { type Dashboard, openDashboard } from '#anabranch/dashboard/server.js';
-import type { DashboardSource, FlowView, PathReading, VerdictView } from '#anabranch/dashboard/source.js';
+import type {
+  DashboardSource,
+  FlowView,
+  PastFlowView,
+  PastSource,
+  PathReading,
+  VerdictView,
+} from '#anabranch/dashboard/source.js';
 
 export interface Scene {
   readonly dashboard: Dashboard;
@@ -54,7 +61,44 @@ const VERDICTS: readonly VerdictView[] = [
   { name: 'endpoints', verdict: 'warn', detail: 'no endpoint', mend: 'ip mptcp endpoint add 192.0.2.1 subflow' },
 ];
 
-export async function openScene(t: TestContext, token?: string): Promise<Scene> {
+export function pastFlowOf(number: number, changes: Partial<PastFlowView> = {}): PastFlowView {
+  const endedAt = Date.now() - number * 60_000;
+  return {
+    id: `past-0-${number}`,
+    startedAt: endedAt - 5_000,
+    endedAt,
+    inbound: 'mixed',
+    outbound: 'direct',
+    client: '127.0.0.1',
+    user: '',
+    destination: `old${number}.example:443`,
+    bytesUp: 100,
+    bytesDown: number * 1_000_000,
+    longestStallMs: 20,
+    end: 'done',
+    subflows: 2,
+    ...changes,
+  };
+}
+
+/** A log of these flows, two to a page. Its picture says what it was asked for. */
+export function pastOf(flows: readonly PastFlowView[]): PastSource {
+  const picture = (text: string) => {
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="200" height="50"><text y="20">${text}</text></svg>`;
+    return [{ name: 'one', title: text, about: `About ${text}.`, light: svg, dark: svg }];
+  };
+  return {
+    async list({ search = '', after = '0' }) {
+      const found = flows.filter(({ destination }) => destination.includes(search));
+      const from = Number(after);
+      return { flows: found.slice(from, from + 2), next: from + 2 < found.length ? String(from + 2) : '' };
+    },
+    report: async (since) => picture(since === undefined ? 'the whole log' : 'a part of the log'),
+    timeLine: async (id) => picture(`flow ${id}`),
+  };
+}
+
+export async function openScene(t: TestContext, token?: string, past?: PastSource): Promise<Scene> {
   const open = (port: number) => {
     const source: DashboardSource = {
       version: '1.2.3',
@@ -69,6 +113,7 @@ export async function openScene(t: TestContext, token?: string): Promise<Scene> 
       flows: async (most) => scene.flows.slice(0, most),
       paths: async () => scene.paths,
       health: async () => VERDICTS,
+      past,
     };
     return openDashboard({ address: '127.0.0.1', port, token, source, metrics: createMetrics(source) });
   };

@@ -5,7 +5,9 @@ import { Events, Health } from './events.tsx';
 import { FlowDrawer } from './flow-drawer.tsx';
 import { FlowTable } from './flow-table.tsx';
 import { formatBytes } from './format.tsx';
+import { PastFlows } from './past-flows.tsx';
 import { PathCards } from './path-cards.tsx';
+import { Report } from './report.tsx';
 import { connected, counters, follow, inbounds, version } from './store.tsx';
 import { Throughput } from './throughput.tsx';
 
@@ -60,6 +62,8 @@ function App() {
         <PathCards />
         <Throughput />
         <FlowTable />
+        <PastFlows />
+        <Report />
         <div class="columns">
           <Events />
           <Health />

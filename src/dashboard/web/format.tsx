@@ -34,6 +34,12 @@ export function formatTime(at: number): string {
   return new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
 }
 
+/** With the day when it was not today. */
+export function formatMoment(at: number): string {
+  const day = new Date(at).toLocaleDateString('sv');
+  return day === new Date().toLocaleDateString('sv') ? formatTime(at) : `${day} ${formatTime(at)}`;
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   mptcp: 'MPTCP',
   'not-asked': 'TCP',

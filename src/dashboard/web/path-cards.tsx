@@ -1,6 +1,6 @@
 // A card for each path: its state, its rates and their last minute, its round-trip time.
 
-import type { PathReading, SubflowView } from '../source.ts';
+import type { BudgetReading, PathReading, SubflowView } from '../source.ts';
 import { colourOf } from './colours.tsx';
 import { formatBytes, formatRate } from './format.tsx';
 import { flows, paths, ticks } from './store.tsx';
@@ -27,12 +27,16 @@ function PathCard({ path, index }: { path: PathReading; index: number }) {
   const rtts = subflows.map(({ rttMs }) => rttMs).filter((rtt) => rtt > 0);
   const retransmits = subflows.reduce((sum, subflow) => sum + subflow.retransmits, 0);
   return (
-    <li class={`card state-${path.state}`} data-path={path.name} style={{ '--path': colourOf(index) }}>
+    <li
+      class={`card state-${isSilent(path) ? 'down' : path.state}`}
+      data-path={path.name}
+      style={{ '--path': colourOf(index) }}
+    >
       <header>
-        <h3>{path.name}</h3>
-        <span class="kind">{KINDS[path.kind]}</span>
+        <h3>{path.known?.path ?? path.name}</h3>
+        <span class="kind">{kindOf(path)}</span>
         <span class="state">
-          <span class="dot" aria-hidden="true" /> {STATES[path.state]}
+          <span class="dot" aria-hidden="true" /> {stateOf(path)}
         </span>
       </header>
       <div class="rates">
@@ -50,8 +54,48 @@ function PathCard({ path, index }: { path: PathReading; index: number }) {
         <dt>In all</dt>
         <dd>{formatBytes(path.bytesIn + path.bytesOut)}</dd>
       </dl>
+      {path.known?.budget !== undefined && <Budget budget={path.known.budget} />}
+      {path.probes?.map(({ address, text }) => (
+        <p key={address} class="addresses">
+          {text}
+        </p>
+      ))}
       <p class="addresses">{path.addresses.length === 0 ? 'no address' : path.addresses.join(' · ')}</p>
     </li>
+  );
+}
+
+function kindOf({ kind, name, known }: PathReading): string {
+  const words: string[] = [KINDS[kind]];
+  if (known !== undefined && known.path !== name) words.push(name);
+  if (known?.cost === 'metered') words.push('metered');
+  if (known?.backup === true) words.push('backup');
+  return words.join(' · ');
+}
+
+/** The link is there, and nothing comes through. */
+function isSilent({ state, known }: PathReading): boolean {
+  return state === 'up' && known?.trouble === 'silent';
+}
+
+function stateOf(path: PathReading): string {
+  const trouble = path.known?.trouble ?? '';
+  return path.state === 'up' && trouble !== '' ? trouble : STATES[path.state];
+}
+
+function Budget({ budget }: { budget: BudgetReading }) {
+  const { used, monthly, until, spent } = budget;
+  const share = monthly === 0 ? 1 : Math.min(1, used / monthly);
+  return (
+    <div class={`budget ${spent === undefined ? '' : 'spent'}`}>
+      <div class="share" aria-hidden="true">
+        <span style={{ width: `${share * 100}%` }} />
+      </div>
+      <p class="addresses">
+        {formatBytes(used)} of {formatBytes(monthly)} until {until}
+        {spent !== undefined && (spent === 'off' ? ', used up: not used' : ', nearly used up: backup only')}
+      </p>
+    </div>
   );
 }
 
