@@ -92,6 +92,7 @@ function describe(link: Link, address: Address, gateway: Gateway | undefined): P
     cost: kind === 'cellular' ? 'metered' : 'free',
     priority: 0,
     backup: false,
+    spent: false,
     spared: false,
     wanted: PLAIN_ENDPOINT,
     budget: undefined,

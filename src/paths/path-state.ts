@@ -6,8 +6,8 @@ import type { Path } from './path.ts';
 
 /** `rttMs`: in milliseconds; `undefined`: not known. */
 export function statePath(path: Path, isDead: boolean, rttMs: number | undefined): PathState {
-  const { name, interface: device, family, address, prefix, cost, priority, backup, trouble } = path;
+  const { name, interface: device, family, address, prefix, cost, priority, backup, spent, trouble } = path;
   const works = trouble === undefined && !isDead;
   const network = `${networkOf(address, prefix)}/${prefix}`;
-  return { name, interface: device, family, address, network, cost, priority, works, backup, rttMs };
+  return { name, interface: device, family, address, network, cost, priority, works, backup, spent, rttMs };
 }

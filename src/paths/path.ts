@@ -23,6 +23,8 @@ export interface Path {
   readonly priority: number;
   /** To be used only while no other path works: so its owner says, or its budget, or others come before it. */
   readonly backup: boolean;
+  /** Little is left of its budget. */
+  readonly spent: boolean;
   /** It works, and the wish for all connections leaves it out. */
   readonly spared: boolean;
   /** Flags of its endpoint, but for `backup`. */

@@ -105,8 +105,9 @@ export class Preferences {
     const best = Math.min(...paths.filter(isFirst).map(({ priority }) => priority));
     const ranked = paths.map((path) => {
       const said = this.#settings.get(path.name)?.backup;
-      const backup = this.#spentOf(path) !== undefined || (said ?? (path.backup || path.priority > best));
-      return backup === path.backup ? path : { ...path, backup };
+      const spent = this.#spentOf(path) !== undefined;
+      const backup = spent || (said ?? (path.backup || path.priority > best));
+      return { ...path, backup, spent };
     });
     // In mode userspace each connection has a wish of its own.
     if (this.#config.mode === 'userspace' || this.#config.wish.kind === 'max-throughput') return ranked;
@@ -118,22 +119,18 @@ export class Preferences {
     });
   }
 
-  /** What the wish makes of the paths of one family. What a budget has left is for need, whatever is wished. */
+  /** What the wish makes of the paths of one family. */
   #wish(states: readonly RankedState[]): Wished[] {
     const { wish } = this.#config;
-    const isSpent = ({ subject }: RankedState): boolean => this.#spentOf(subject) !== undefined;
-    const frugal = states.filter((state) => state.works && !isSpent(state));
-    const candidates = frugal.length > 0 && wish.kind !== 'only' ? frugal : states;
-    const [family] = states.map((state) => state.family);
-    const before = family === undefined ? undefined : this.#before.get(family);
-    const chosen = choosePaths(candidates, { wish, bytes: Number.POSITIVE_INFINITY, meteredAfter: undefined, before });
-    if (family !== undefined && chosen[0] !== undefined) this.#before.set(family, chosen[0].path.address);
-    return states.map((state) => {
-      const { subject, works } = state;
-      const choice = chosen.find(({ path }) => path === state);
-      if (choice !== undefined) return { subject, backup: choice.backup || isSpent(state), spared: false };
-      const isKept = !works || !candidates.includes(state);
-      return { subject, backup: subject.backup, spared: !isKept };
+    const [first] = states;
+    if (first === undefined) return [];
+    const before = this.#before.get(first.family);
+    const chosen = choosePaths(states, { wish, bytes: Number.POSITIVE_INFINITY, meteredAfter: undefined, before });
+    if (chosen[0] !== undefined) this.#before.set(first.family, chosen[0].path.address);
+    return states.map(({ subject, works, address }) => {
+      const choice = chosen.find(({ path }) => path.address === address);
+      if (choice !== undefined) return { subject, backup: choice.backup || subject.spent, spared: false };
+      return { subject, backup: subject.backup, spared: works };
     });
   }
 }

@@ -21,6 +21,8 @@ export interface PathState {
   readonly works: boolean;
   /** Its owner wants it for lack of others only. */
   readonly backup: boolean;
+  /** Little is left of its budget: for lack of others only, whatever is wished. */
+  readonly spent?: boolean;
   /** Smoothed round trip in milliseconds; `undefined`: not known yet. */
   readonly rttMs: number | undefined;
 }
@@ -52,6 +54,11 @@ export function choosePaths<Path extends PathState>(
 ): readonly ChosenPath<Path>[] {
   const { wish } = options;
   const usable = paths.filter(({ works }) => works);
+  const frugal = wish.kind === 'only' ? usable : usable.filter(({ spent }) => spent !== true);
+  if (frugal.length > 0 && frugal.length < usable.length) {
+    const spent = usable.filter((path) => !frugal.includes(path) && (path.cost === 'free' || !isSparing(options)));
+    return [...choosePaths(frugal, options), ...spent.map((path) => ({ path, backup: true }))];
+  }
   const allowed = wish.kind === 'only' ? usable.filter((path) => isNamed(path, wish.path)) : spare(usable, options);
   const isSecond = (path: Path): boolean => path.backup && !isPreferred(path, wish);
   const order = (a: Path, b: Path): number =>
@@ -87,11 +94,14 @@ function isBehind<Path extends PathState>(
 
 /** Leaves metered paths out while there are others and the wish, or the little that was carried, says so. */
 function spare<Path extends PathState>(usable: readonly Path[], options: ChoiceOptions): readonly Path[] {
-  const { wish, bytes, meteredAfter } = options;
-  if (wish.kind !== 'avoid-metered' && (meteredAfter === undefined || bytes >= meteredAfter)) return usable;
-  const spared = usable.filter((path) => path.cost === 'free' || isPreferred(path, wish));
+  if (!isSparing(options)) return usable;
+  const spared = usable.filter((path) => path.cost === 'free' || isPreferred(path, options.wish));
   // A free path that is to be kept for need is still no reason to pay.
   return spared.length > 0 ? spared : usable;
+}
+
+function isSparing({ wish, bytes, meteredAfter }: ChoiceOptions): boolean {
+  return wish.kind === 'avoid-metered' || (meteredAfter !== undefined && bytes < meteredAfter);
 }
 
 function isNamed(path: PathState, name: string): boolean {

@@ -17,6 +17,7 @@ export function pathOf(index: number, address: string, more: Partial<Path> = {})
     cost: 'free',
     priority: 0,
     backup: false,
+    spent: false,
     spared: false,
     wanted: { subflow: true, backup: false, fullmesh: false, signal: false, laminar: false, port: 0 },
     budget: undefined,

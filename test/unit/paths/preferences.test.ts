@@ -194,4 +194,9 @@ test('what is left of a budget is for need, whatever is wished', () => {
   assert.equal(uses(prefer, [wifi, lte], [wifi.address]), 'wlan0 used, wwan0 backup');
   const only = new Preferences({ ...KERNEL, wish: { kind: 'only', path: 'wwan0' }, known: [] }, spent);
   assert.equal(uses(only, [wifi, lte]), 'wlan0 spared, wwan0 backup');
+  // Neither is a path that costs, as long as there is another one.
+  const avoid = new Preferences({ ...KERNEL, wish: { kind: 'avoid-metered' }, known: [] }, ({ name }) =>
+    name === 'wlan0' ? 'backup' : undefined,
+  );
+  assert.equal(uses(avoid, [wifi, lte]), 'wlan0 backup, wwan0 used');
 });

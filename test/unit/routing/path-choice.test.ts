@@ -29,6 +29,20 @@ function chosen(paths: readonly PathState[], wish: PathWish, more: object = {}):
   return found.map(({ path: { name }, backup }) => (backup ? `(${name})` : name)).join(' ');
 }
 
+test('what is left of a budget is for need, whatever is wished', () => {
+  const spent = { ...wifi, backup: true, spent: true };
+  const table: readonly (readonly [PathWish, readonly PathState[], string])[] = [
+    [{ kind: 'max-throughput' }, [dsl, spent, lte], 'dsl phone (wifi)'],
+    [{ kind: 'prefer', path: 'wifi' }, [dsl, spent, lte], 'dsl phone (wifi)'],
+    [{ kind: 'prefer', path: 'wifi' }, [down(dsl), spent], 'wifi'],
+    [{ kind: 'only', path: 'wifi' }, [dsl, spent, lte], 'wifi'],
+    [{ kind: 'avoid-metered' }, [spent, lte], 'phone (wifi)'],
+    [{ kind: 'avoid-metered' }, [dsl, { ...lte, spent: true }], 'dsl'],
+    [{ kind: 'low-latency' }, [down(dsl), { ...spent, rttMs: 1 }, lte], 'phone (wifi)'],
+  ];
+  for (const [wish, paths, expected] of table) assert.equal(chosen(paths, wish), expected, JSON.stringify(wish));
+});
+
 test('what each wish makes of the paths', () => {
   const table: readonly (readonly [PathWish, readonly PathState[], string])[] = [
     [{ kind: 'max-throughput' }, all, 'dsl wifi phone'],
