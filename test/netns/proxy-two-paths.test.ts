@@ -186,7 +186,7 @@ describe('after a path has died', { skip, timeout: 240_000 }, () => {
     const address = scene.address('cellular');
     const links = PATHS.map((path) => scene.lab.link(path));
     // Slow enough for a look at what status has to say in the middle of it.
-    for (const link of links) await link.set({ rate: '5mbit' });
+    for (const link of links) await link.set({ rate: '1500kbit' });
     t.after(() => Promise.all(links.map((link, i) => link.set({ rate: i === 0 ? '20mbit' : '10mbit' }))));
     const transfer = scene.transfer();
     await underWay(transfer);
