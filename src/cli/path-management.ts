@@ -7,6 +7,7 @@ import type { ManagedPaths } from '../paths/managed-paths.ts';
 import type { Log } from '../proxy/log.ts';
 import type { PathState } from '../routing/path-choice.ts';
 import { provideDirectory, stateDirectory } from './state-directory.ts';
+import { unknownWishes } from './wish-names.ts';
 
 /** Where the use of budgets is kept. Makes its directory. */
 export function provideBudgetFile({ state }: PathsConfig): string {
@@ -28,7 +29,7 @@ export async function startPathManagement(
   if (!config.paths.manage) return undefined;
   const { managePaths, PathsError } = await import('../paths/managed-paths.ts');
   try {
-    return await managePaths({
+    const managed = await managePaths({
       paths: config.paths,
       budgetFile: provideBudgetFile(config.paths),
       say: (level, code, message) => log[level](code, message),
@@ -38,9 +39,18 @@ export async function startPathManagement(
         log.error('paths', `the path manager failed, and paths stay as they are: ${message}`);
       },
     });
+    void tellWishes(config, managed, log);
+    return managed;
   } catch (error) {
     if (!(error instanceof PathsError)) throw error;
     log.warn('paths', `the paths are not managed: ${error.message}`);
     return undefined;
   }
+}
+
+/** Says which wishes name a path that there is not. */
+async function tellWishes(config: Config, managed: ManagedPaths, log: Log): Promise<void> {
+  const survey = await managed.survey().catch(() => undefined);
+  const names = survey?.paths.flatMap((path) => [path.name, path.interface]) ?? [];
+  if (survey !== undefined) for (const text of unknownWishes(config, [...new Set(names)])) log.warn('wish', text);
 }
