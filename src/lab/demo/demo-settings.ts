@@ -50,7 +50,7 @@ export function hostOf(transfer: TransferName, role: 'client' | 'internet' | 'ga
   return `${transfer}-${role}`;
 }
 
-/** Nothing but addresses and default routes: the anabranch there sets the paths up by itself, as on anybody's machine. */
+/** Nothing but addresses and default routes: an anabranch there sets the paths up by itself, as on anybody's machine. */
 const UNMANAGED = { sourceRouting: false, mptcp: { endpoints: 'none', addAddrAccepted: 0 } } as const;
 
 /** Path 0 or 1. */
@@ -72,7 +72,7 @@ export function demoTopology({ paths, congestion, seed }: DemoSettings): Topolog
     const [client, internet, gateway, server] = (['client', 'internet', 'gateway', 'server'] as const).map((role) =>
       hostOf(transfer, role),
     ) as [string, string, string, string];
-    hosts[client] = transfer === 'mptcp' ? { ...UNMANAGED, sysctls } : { sysctls };
+    hosts[client] = { ...UNMANAGED, sysctls };
     hosts[internet] = { forward: true };
     hosts[gateway] = { sysctls };
     hosts[server] = { mptcp: false, sysctls };
