@@ -34,7 +34,8 @@ export class Past {
       if (path === '/time-line') return await this.#draw((source) => source.timeLine(textOf(given.get('id')) ?? ''));
       return undefined;
     } catch (error) {
-      return { status: 503, body: { available: false, why: error instanceof Error ? error.message : String(error) } };
+      // Not a 503, which browsers report on their console: a log that is still empty or being made is no fault of the page.
+      return { status: 200, body: { available: false, why: error instanceof Error ? error.message : String(error) } };
     }
   }
 
@@ -52,7 +53,7 @@ export class Past {
   async #draw(draw: (source: PastSource) => Promise<unknown>): Promise<Answer> {
     if (this.#source === undefined) return { status: 200, body: OFF };
     if (this.#drawing) {
-      return { status: 429, body: { available: false, why: 'Another picture is being drawn; try again in a moment.' } };
+      return { status: 200, body: { available: false, why: 'Another picture is being drawn; try again in a moment.' } };
     }
     this.#drawing = true;
     try {

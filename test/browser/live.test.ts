@@ -27,9 +27,7 @@ describe('the dashboard of a proxy at work', { skip, timeout: 300_000 }, () => {
     download.catch(() => undefined);
     for (const card of [wifi, cellular]) await card.getByText(/Mbit\/s/).waitFor();
     const bytes = await wifi.locator('dl').innerText();
-    await page.waitForFunction(
-      `document.querySelector('[data-path="wifi"] dl').innerText !== ${JSON.stringify(bytes)}`,
-    );
+    while ((await wifi.locator('dl').innerText()) === bytes) await page.waitForTimeout(200);
 
     const link = scene.lab.link('wifi');
     await link.down({ how: 'carrier' });
@@ -55,9 +53,14 @@ describe('the dashboard of a proxy at work', { skip, timeout: 300_000 }, () => {
       await page.waitForTimeout(500);
     }
     await past.getByRole('button').click();
-    await page.waitForFunction('document.querySelector(".time-line img")?.naturalWidth > 0');
+    const line = page.locator('.time-line img').first();
+    await line.waitFor();
+    const width = await line.evaluate((image: { decode(): Promise<void>; naturalWidth: number }) => {
+      return image.decode().then(() => image.naturalWidth);
+    });
+    assert.ok(width > 0);
     await page.getByRole('button', { name: 'All there is' }).click();
-    await page.waitForFunction('document.querySelectorAll(".pictures img").length > 1');
+    await page.locator('.pictures img').nth(1).waitFor();
     assert.deepEqual(await seriousViolations(page), []);
     assert.deepEqual(faults, []);
   });
