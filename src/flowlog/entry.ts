@@ -20,6 +20,8 @@ export interface SideEntry {
   /** `mptcp`, or why the side was plain TCP. */
   readonly mptcp: string;
   readonly subflows: readonly SubflowEntry[];
+  /** Congestion control chosen while the connection lived, and why. */
+  readonly congestion?: { readonly name: string; readonly why: string } | undefined;
 }
 
 /** Times are milliseconds since 1970. */

@@ -55,6 +55,8 @@ const FLOW_COLUMNS: readonly Column<FlowEntry>[] = [
   { name: 'detail', type: 'text', of: ({ detail }) => clean(detail) },
   { name: 'client_mptcp', type: 'text', of: ({ clientSide }) => clean(clientSide?.mptcp) },
   { name: 'server_mptcp', type: 'text', of: ({ serverSide }) => clean(serverSide?.mptcp) },
+  { name: 'client_congestion', type: 'text', of: ({ clientSide }) => congestionOf(clientSide) },
+  { name: 'server_congestion', type: 'text', of: ({ serverSide }) => congestionOf(serverSide) },
   { name: 'client_subflows', type: 'smallint', of: ({ clientSide }) => working(clientSide) },
   { name: 'server_subflows', type: 'smallint', of: ({ serverSide }) => working(serverSide) },
 ];
@@ -145,6 +147,11 @@ function subflowsOf(flow: FlowEntry): SubflowRow[] {
   const rows = (side: 'client' | 'server', entry: SideEntry | undefined) =>
     (entry?.subflows ?? []).map((subflow, ordinal) => ({ flow, side, ordinal, subflow }));
   return [...rows('client', flow.clientSide), ...rows('server', flow.serverSide)];
+}
+
+function congestionOf(side: SideEntry | undefined): string | null {
+  const chosen = side?.congestion;
+  return chosen === undefined ? null : clean(`${chosen.name}: ${chosen.why}`);
 }
 
 function working(side: SideEntry | undefined): number {

@@ -128,8 +128,15 @@ CREATE INDEX events_kind ON anabranch.events (kind, at);
 CREATE INDEX events_flow ON anabranch.events (flow_id) WHERE flow_id IS NOT NULL;
 `;
 
+const CONGESTION = `
+ALTER TABLE anabranch.flows
+  ADD COLUMN client_congestion text, -- what was chosen while the connection lived, and why: 'bbr: …'
+  ADD COLUMN server_congestion text;
+`;
+
 /** In order; a version is its place. */
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'flows and subflows', sql: FLOWS },
   { version: 2, name: 'path samples and events', sql: PATHS_AND_EVENTS },
+  { version: 3, name: 'congestion control chosen for a flow', sql: CONGESTION },
 ];

@@ -29,6 +29,8 @@ interface FlowsTable {
   detail: string | null;
   client_mptcp: string | null;
   server_mptcp: string | null;
+  client_congestion: string | null;
+  server_congestion: string | null;
   client_subflows: number;
   server_subflows: number;
 }

@@ -48,7 +48,11 @@ export function flow(n: number, changes: Partial<FlowEntry> = {}): FlowEntry {
     end: n % 10 === 0 ? 'server-reset' : 'done',
     detail: undefined,
     clientSide: { mptcp: 'peer-plain', subflows: [subflow(1)] },
-    serverSide: { mptcp: 'mptcp', subflows: [subflow(1), subflow(2)] },
+    serverSide: {
+      mptcp: 'mptcp',
+      subflows: [subflow(1), subflow(2)],
+      congestion: { name: 'bbr', why: '1 % lost' },
+    },
     ...changes,
   };
 }

@@ -116,6 +116,12 @@ export function defineSuite(scene: () => Scene): void {
         clientSubflows: 1,
         serverSubflows: 2,
       });
+      const chosen = await database
+        .selectFrom('anabranch.flows')
+        .select(['client_congestion', 'server_congestion'])
+        .where('id', '=', 'whole')
+        .execute();
+      assert.deepEqual(chosen, [{ client_congestion: null, server_congestion: 'bbr: 1 % lost' }]);
       assert.deepEqual(
         subflows.map(({ side, ordinal, localAddress, bytesReceived, rttMs, backup }) => [
           side,
