@@ -170,7 +170,17 @@ describe('an experiment file', () => {
 });
 
 describe('the experiments that come along', () => {
-  const names = ['buffers', 'dead-route', 'failover', 'handover', 'latency', 'mtu', 'pooling', 'recovery', 'regeneration'];
+  const names = [
+    'buffers',
+    'dead-route',
+    'failover',
+    'handover',
+    'latency',
+    'mtu',
+    'pooling',
+    'recovery',
+    'regeneration',
+  ];
 
   test('are all found', () => {
     assert.deepEqual(
