@@ -252,9 +252,10 @@ describe('strategies serve programs that know nothing of us', { skip, timeout: 2
       const { stdout } = await router.exec(['ip', '-j', '-s', 'link', 'show', device]);
       return JSON.parse(stdout)[0].stats64.rx.bytes;
     };
-    const file = write('upload', { filling: 'x'.repeat(6_000_000) });
+    const file = write('upload', { filling: 'x'.repeat(12_000_000) });
     const before = [await seen('second'), await seen('cellular')];
-    const proxy = ['-x', `socks5h://${gateway}`];
+    // Slowly enough to be looked at.
+    const proxy = ['--limit-rate', '3M', '-x', `socks5h://${gateway}`];
     const upload = client.spawn(['mptcpize', 'run', 'curl', '-s', ...proxy, '-T', file, `http://${server}/`]);
     t.after(() => upload.kill());
     await settlesOn('wifi 2, cellular 1');
@@ -262,7 +263,7 @@ describe('strategies serve programs that know nothing of us', { skip, timeout: 2
     assert.match(stdout, /:61\d\d\d /);
     assert.equal((await within(upload.exited, 'the upload')).status, 0);
     const bySecond = (await seen('second')) - before[0]!;
-    t.diagnostic(`of 6,000,000 bytes up, ${bySecond} by the second gateway`);
+    t.diagnostic(`of 12,000,000 bytes up, ${bySecond} by the second gateway`);
     assert.ok(bySecond > 500_000, `${bySecond}`);
   });
 });
