@@ -70,23 +70,28 @@ async function run(name: string, flags: RunFlags): Promise<void> {
   for (const signal of SIGNALS) process.on(signal, stop);
   const progress = createProgressLine(process.stderr, experiment.name);
   let result: ExperimentResult;
+  let failure: unknown;
   try {
-    result = await runExperiment(experiment, {
+    ({ result, failure } = await runExperiment(experiment, {
       anabranch: [process.execPath, ...process.execArgv, MAIN],
       provenance: gatherProvenance(VERSION, commandLine(name, flags)),
       signal: interrupt.signal,
       onProgress: (state) => progress.show(state),
-    });
+    }));
   } finally {
     progress.end();
     for (const signal of SIGNALS) process.off(signal, stop);
   }
+  const isEmpty = result.settings.every(({ runs }) => runs.length === 0);
+  if (failure !== undefined && isEmpty) throw failure;
   const text = `${JSON.stringify(result)}\n`;
   if (file === undefined) process.stdout.write(text);
   else {
     writeFileSync(file, text);
     process.stdout.write(`${formatResult(result)}\nevery single run: ${file}\n`);
   }
+  // What was measured is not lost with the run that could not be made.
+  if (failure !== undefined) throw failure;
   if (result.interrupted) process.exitCode = 130;
 }
 

@@ -163,6 +163,27 @@ describe('lab run', { skip, timeout: 500_000 }, () => {
     assert.deepEqual(left, []);
   });
 
+  test('what was measured before a run that could not be made is kept', async () => {
+    const flag = join(directory, 'made-once');
+    const once = `test -e ${flag} && exit 7; touch ${flag}; exec sleep 1000`;
+    const text = `topology: single-path
+processes: { once: { host: server, command: [sh, -c, ${JSON.stringify(once)}] } }
+workloads: { ask: { kind: ping-pong, from: client, to: server, count: 5 } }
+measures: { finished: { take: finished, of: ask } }
+repetitions: 3
+`;
+    const { status, stdout, stderr, left } = await labRun('second', text);
+    assert.equal(status, 1);
+    assert.match(stderr, /second, all, run 2 of 3: process once on server ended with status 7/);
+    assert.match(stdout, /not all runs were made/);
+    const { settings } = JSON.parse(readFileSync(join(directory, 'second.json'), 'utf8')) as ExperimentResult;
+    assert.deepEqual(
+      settings.map(({ runs }) => runs.length),
+      [1],
+    );
+    assert.deepEqual(left, []);
+  });
+
   for (const file of ['client', 'server'] as const) {
     test(`a workload whose ${file} dies ends the experiment`, async () => {
       let killed: Promise<void> | undefined;

@@ -24,16 +24,20 @@ export interface RunnerOptions {
 }
 
 /**
- * Settings take turns, so that a machine that slows down for a while slows all of them. When `signal` fires it resolves
- * with what there is; it rejects with a LabError that names setting and run when a run cannot be made.
+ * Settings take turns, so that a machine that slows down for a while slows all of them. When `signal` fires, or a run
+ * cannot be made, it resolves with what there is: `failure`, a LabError, names setting and run.
  */
-export async function runExperiment(experiment: Experiment, options: RunnerOptions): Promise<ExperimentResult> {
+export async function runExperiment(
+  experiment: Experiment,
+  options: RunnerOptions,
+): Promise<{ readonly result: ExperimentResult; readonly failure: unknown }> {
   const { settings, repetitions, seed } = experiment;
   const runs: Run[][] = settings.map(() => []);
   const total = settings.length * repetitions;
   const startedMs = performance.now();
   let done = 0;
   let interrupted = false;
+  let failure: unknown;
   const report = (setting: string | undefined): void => {
     const leftMs = done === 0 ? undefined : ((performance.now() - startedMs) / done) * (total - done);
     options.onProgress({ done, total, setting, leftMs });
@@ -48,7 +52,7 @@ export async function runExperiment(experiment: Experiment, options: RunnerOptio
         runs[i]!.push(await runScene(sceneOf(seed + round), { ...options, seed: seed + round }));
       } catch (error) {
         if (!options.signal.aborted)
-          throw told(error, `${experiment.name}, ${name}, run ${round + 1} of ${repetitions}`);
+          failure = told(error, `${experiment.name}, ${name}, run ${round + 1} of ${repetitions}`);
         interrupted = true;
         break rounds;
       }
@@ -57,7 +61,7 @@ export async function runExperiment(experiment: Experiment, options: RunnerOptio
   }
   report(undefined);
   const { name, title, path, text, quick, papers } = experiment;
-  return {
+  const result: ExperimentResult = {
     format: 1,
     experiment: { name, title, path, text },
     quick,
@@ -67,6 +71,7 @@ export async function runExperiment(experiment: Experiment, options: RunnerOptio
     provenance: options.provenance,
     settings: settings.map((prepared, i) => settingResult(prepared, runs[i]!, papers)),
   };
+  return { result, failure };
 }
 
 function told(error: unknown, where: string): unknown {
