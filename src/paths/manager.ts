@@ -24,10 +24,11 @@ import { isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
 import { type Path, pathKey } from './path.ts';
 import { PathNews } from './path-news.ts';
 import { statePath } from './path-state.ts';
-import { isSameLimits, ownerOfEndpoint, type Present, planRemoval, planSteps, type Step } from './plan.ts';
+import { isSameLimits, ownerOfEndpoint, type Present, planSteps, type Step } from './plan.ts';
 import { Preferences } from './preferences.ts';
 import { StallDetector, type Suspicion } from './stall.ts';
 import { Suspects } from './suspects.ts';
+import { planTakeBack } from './take-back.ts';
 import { isGatewayNumber, planGatewayRemoval } from './userspace/gateways.ts';
 import { UserspaceMode, type UserspaceOptions } from './userspace/mode.ts';
 import { WatchedJoins } from './watched-joins.ts';
@@ -162,7 +163,7 @@ export class Manager implements Watcher {
     try {
       this.#watch.list();
       this.#endpoints = this.#pm.endpoints();
-      this.#apply(planRemoval({ view: this.#watch.network, endpoints: this.#endpoints }));
+      this.#apply(planTakeBack(this.#subflows, this.#paths, this.present, this.#events));
       this.#apply(planGatewayRemoval(this.#watch.network));
       this.#userspace?.close();
       // Somebody else may have changed them since.

@@ -87,13 +87,17 @@ export function planSteps(paths: readonly Path[], present: Present, isDead: (pat
   ];
 }
 
-/** Takes back everything that bears our marks. */
-export function planRemoval({ view, endpoints }: Pick<Present, 'view' | 'endpoints'>): Step[] {
+/** Takes back everything that bears our marks, but what is set up for the paths of `left`. */
+export function planRemoval(
+  { view, endpoints }: Pick<Present, 'view' | 'endpoints'>,
+  left: readonly Path[] = [],
+): Step[] {
+  const numbers = numberPaths(left, view);
   return [
-    ...goneEndpoints([], endpoints, view),
+    ...goneEndpoints(left, endpoints, view),
     ...staleNotes(endpoints, view),
-    ...goneRules(new Map(), view),
-    ...routeSteps([], new Map(), view),
+    ...goneRules(numbers, view),
+    ...routeSteps(left, numbers, view),
   ];
 }
 

@@ -325,6 +325,36 @@ describe('recovery of a running download', { skip, timeout: 400_000 }, () => {
     assert.ok(performance.now() - from < REGAIN_MS_MAX, `${Math.round(performance.now() - from)} ms`);
     assert.equal(manager.child.exitCode, null);
   });
+
+  test('its end leaves a running download what it stands on', async (t) => {
+    const manager = await startManager(t);
+    const download = startDownload(t);
+    const [wifi, cellular] = [client.address('wifi'), client.address('cellular')];
+    await eventually(
+      async () => (await subflowsFrom(wifi)) === 1 && (await subflowsFrom(cellular)) === 1,
+      () => 'subflows over both',
+    );
+    manager.kill();
+    const { status, stderr } = await manager.exited;
+    assert.equal(status, 0);
+    assert.match(stderr, /paths-left/);
+    assert.equal([await endpointOf(wifi), await endpointOf(cellular)].filter((one) => one !== undefined).length, 1);
+    const before = download.got();
+    await until(() => download.got() > before + 1_000_000);
+  });
+
+  test('and the next one takes it over, and back', async () => {
+    await eventually(
+      async () => (await subflowsFrom(client.address('wifi'))) === 0,
+      () => 'the end of the download',
+    );
+    const manager = client.spawn([process.execPath, MAIN, 'paths', 'manage']);
+    await said(manager, '"code":"managing"');
+    manager.kill();
+    assert.equal((await manager.exited).status, 0);
+    assert.doesNotMatch(await state(), /lookup 173|proto 173|endpoint/);
+    assert.equal(await endpointOf(client.address('wifi')), undefined);
+  });
 });
 
 /** Gives the link its carrier again and leaves it silent. */
