@@ -115,6 +115,8 @@ async function fillScene(lab: Lab, folder: string): Promise<Scene> {
       workers: 1,
       admin: adminSocket,
       dashboard: 'off',
+      // Downloads here have no end to wait for.
+      timeouts: { drain: '200ms' },
       paths: { manage: true, state: join(folder, 'state'), ...paths },
       inbounds: [{ type: 'socks', listen: '127.0.0.1:1080' }],
       outbounds: [{ name: 'gateway', type: 'socks', server, transport: 'mptcp' }],
