@@ -45,7 +45,7 @@ describe('the dashboard', { skip: requireCommands('chromium') }, () => {
     await page.getByRole('button', { name: /^Down/ }).click();
     assert.match(await rows.first().innerText(), /host1/);
     await page.getByLabel('Search connections').fill('host2 mixed');
-    await page.waitForFunction('document.querySelectorAll("tr[data-flow]").length === 1');
+    await rows.nth(1).waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'host2.example:443' }).focus();
     await page.keyboard.press('Enter');
     const drawer = page.getByRole('complementary');
@@ -67,7 +67,6 @@ describe('the dashboard', { skip: requireCommands('chromium') }, () => {
     await page.locator('.scroller').evaluate((element: { scrollTop: number; scrollHeight: number }) => {
       element.scrollTop = element.scrollHeight;
     });
-    await page.waitForFunction('document.querySelector("tr[data-flow]:last-of-type, tr[data-flow]") !== null');
     await page.getByRole('button', { name: /host999\.example/ }).waitFor();
     // The longest task of five seconds of updates: beyond 200 ms a page is felt to hang.
     const longest = await page.evaluate(`new Promise((resolve) => {

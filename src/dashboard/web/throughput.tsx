@@ -9,6 +9,8 @@ import { events, paths, ticks } from './store.tsx';
 
 const HEIGHT = 240;
 const WINDOW_SECONDS = 300;
+/** A page that has just been opened has not so much to show yet. */
+const YOUNG_SECONDS = 60;
 const direction = signal<'in' | 'out'>('in');
 
 export function Throughput() {
@@ -103,7 +105,7 @@ function createChart(element: HTMLElement, names: readonly string[], data: uPlot
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { range: (_, __, max) => [max - WINDOW_SECONDS, max] },
+      x: { range: (_, min, max) => [Math.max(max - WINDOW_SECONDS, Math.min(min, max - YOUNG_SECONDS)), max] },
       y: { range: (_, __, max) => [0, Math.max(max * 1.1, 1000)] },
     },
     axes: [
