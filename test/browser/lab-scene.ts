@@ -6,11 +6,10 @@ import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { HostProcess } from '#anabranch/lab/host.js';
 import { createLab, type Lab } from '#anabranch/lab/lab.js';
 import { within } from '../loopback/support/wait.ts';
+import { MAIN, said, twoPathTopology } from '../netns/two-path-lab.ts';
 
-const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const ORIGIN = fileURLToPath(new URL('../netns/origin.js', import.meta.url));
 
 export class LabScene {
@@ -31,16 +30,7 @@ export class LabScene {
 
   /** `fileBytes`: what each download gets. */
   static async start(fileBytes: number): Promise<LabScene> {
-    const lab = await createLab({
-      name: 'dashboard',
-      hosts: { client: {}, router: { forward: true }, gateway: { forward: true }, server: { mptcp: false } },
-      links: {
-        wifi: { between: ['client', 'router'], rate: '20mbit', rtt: '20ms' },
-        cellular: { between: ['client', 'router'], rate: '10mbit', rtt: '60ms' },
-        core: { between: ['router', 'gateway'], rate: '1gbit' },
-        backbone: { between: ['gateway', 'server'], rate: '1gbit' },
-      },
-    });
+    const lab = await createLab(twoPathTopology('dashboard', { gateway: { forward: true } }));
     const scene = new LabScene(lab);
     try {
       await scene.#startPrograms(fileBytes);
@@ -95,19 +85,6 @@ export class LabScene {
     const admin = join(this.#folder, `${host}.sock`);
     writeFileSync(path, JSON.stringify({ workers: 1, admin, ...config }));
     const program = this.lab.host(host).spawn([process.execPath, MAIN, 'run', path]);
-    const ended = program.exited.then(({ stderr }) => Promise.reject(new Error(`anabranch on ${host}: ${stderr}`)));
-    ended.catch(() => undefined);
-    await within(Promise.race([listening(program), ended]), `anabranch on ${host} listens`);
+    await said(program, '"code":"listening"');
   }
-}
-
-/** Reads on afterwards: a program whose pipe is full stands still. */
-function listening({ child }: HostProcess): Promise<void> {
-  return new Promise((resolve) => {
-    let text = '';
-    child.stderr.on('data', (chunk) => {
-      text = `${text}${String(chunk)}`.slice(-10_000);
-      if (text.includes('"code":"listening"')) resolve();
-    });
-  });
 }

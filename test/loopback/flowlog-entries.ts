@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FlowEntry, SubflowEntry } from '#anabranch/flowlog/entry.js';
 import { FlowLog, type FlowLogOptions } from '#anabranch/flowlog/flow-log.js';
+import { until } from './support/wait.ts';
 
 export const DAY_MS = 86_400_000;
 const HOSTS = ['example.org', 'mirror.example.net', '2001:db8::7', 'cdn.example.com'];
@@ -89,21 +90,16 @@ export async function openLog(
   return { log, notices };
 }
 
-/** Rejects with `what` when it does not come true in time. */
-export async function until(what: string, isTrue: () => boolean | Promise<boolean>, limitMs = 30_000): Promise<void> {
-  const end = Date.now() + limitMs;
-  while (!(await isTrue())) {
-    if (Date.now() > end) throw new Error(`still not: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 /** On a busy machine a database may take longer to begin than a log waits for it at its end. */
 export async function closeStored(log: FlowLog): Promise<void> {
   const left = (): number => {
     const { taken, stored, expired, rejected, lost } = log.status();
     return taken - stored - expired - rejected - lost;
   };
-  await until('all that was taken is stored', () => left() === 0, 120_000);
+  await until(
+    () => left() === 0,
+    () => 'all that was taken is stored',
+    120_000,
+  );
   await log.close();
 }

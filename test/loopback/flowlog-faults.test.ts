@@ -8,9 +8,10 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MIGRATIONS } from '#anabranch/flowlog/migrations.js';
 import { requireRoot } from '../requirements.ts';
-import { flow, openLog, scratch, until } from './flowlog-entries.ts';
+import { flow, openLog, scratch } from './flowlog-entries.ts';
 import { killInMidLoad } from './flowlog-kill.ts';
 import { PASSWORD, PostgresServer, requirePostgres } from './flowlog-postgres.ts';
+import { until } from './support/wait.ts';
 
 const PER_SECOND = 10_000;
 /** The log may hold 100 MB; what it is fed with, and V8's own slack, come on top. */
@@ -53,10 +54,10 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
       for (const told of [2, 4]) {
         await sleep(1_200);
         await server.stop('SIGKILL');
-        await until('told', () => notices.length === told - 1);
+        await until(() => notices.length === told - 1);
         await sleep(300);
         await server.start();
-        await until('back', () => notices.length === told);
+        await until(() => notices.length === told);
       }
       outagesOver = true;
     })();
@@ -67,7 +68,11 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
       await sleep(20);
     }
     await outages;
-    await until('all are stored', () => log.status().stored === count, 60_000);
+    await until(
+      () => log.status().stored === count,
+      () => 'all are stored',
+      60_000,
+    );
     await log.close();
     assert.deepEqual(await idsIn(name), ids(count));
     const subflows = await server.query('SELECT count(*)::integer AS count FROM anabranch.subflows', [], name);
@@ -92,7 +97,7 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
     const wrong = 's3cret&x';
     const { log, notices } = await openLog(directory, { kind: 'postgres', url: server.url(name, wrong) });
     log.write([flow(0, { id: idOf(0) })]);
-    await until('told', () => notices.length > 0);
+    await until(() => notices.length > 0);
     await sleep(1_000);
     await log.close();
     assert.equal(notices.length, 1);
@@ -111,10 +116,10 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
     const { directory } = await scene();
     const { log, notices } = await openLog(directory, { kind: 'postgres', url: server.url('later') });
     log.write([flow(0, { id: idOf(0) })]);
-    await until('told', () => notices.length > 0);
+    await until(() => notices.length > 0);
     assert.match(notices[0]?.message ?? '', /database "later" does not exist/);
     await server.query('CREATE DATABASE later');
-    await until('stored', () => log.status().stored === 1);
+    await until(() => log.status().stored === 1);
     await log.close();
     assert.deepEqual(await idsIn('later'), ids(1));
   });
@@ -161,13 +166,13 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
     await server.query(`INSERT INTO anabranch.migrations VALUES (99, 'from the future')`, [], name);
     const { log, notices } = await openLog(directory, { kind: 'postgres', url });
     log.write([flow(1, { id: idOf(1) })]);
-    await until('told', () => notices.length > 0);
+    await until(() => notices.length > 0);
     assert.match(
       notices[0]?.message ?? '',
       /schema is of a newer anabranch \(version 99; this one knows \d+\): update/,
     );
     await server.query('DELETE FROM anabranch.migrations WHERE version = 99', [], name);
-    await until('stored', () => log.status().stored === 1);
+    await until(() => log.status().stored === 1);
     await log.close();
     assert.deepEqual(await idsIn(name), ids(2));
   });
@@ -183,9 +188,12 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
       await sleep(10);
       assert.ok(log.status().spoolBytes <= bytesMax * 1.2);
     }
-    await until('told', () => notices.some(({ code }) => code === 'flow-log-trouble'));
+    await until(() => notices.some(({ code }) => code === 'flow-log-trouble'));
     await server.start();
-    await until('all are accounted for', () => log.status().stored + log.status().lost === count);
+    await until(
+      () => log.status().stored + log.status().lost === count,
+      () => 'all are accounted for',
+    );
     await log.close();
     const stored = await idsIn(name);
     const { lost } = log.status();
@@ -211,9 +219,9 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
         log.write(Array.from({ length: 400 }, (_, i) => flow(n + i, { id: idOf(n + i) })));
         await sleep(10);
       }
-      await until('told', () => notices.some(({ code }) => code === 'flow-log-spool'));
+      await until(() => notices.some(({ code }) => code === 'flow-log-spool'));
       await server.start();
-      await until('stored', () => log.status().stored === count);
+      await until(() => log.status().stored === count);
       await log.close();
       assert.deepEqual(await idsIn(name), ids(count));
       const said = notices.filter(({ code }) => code === 'flow-log-spool').map(({ message }) => message);
@@ -235,7 +243,7 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
       small = await PostgresServer.start(join(disk, 'pg'));
       const { log, notices } = await openLog(directory, { kind: 'postgres', url: small.url() });
       log.write([flow(0, { id: idOf(0) })]);
-      await until('stored', () => log.status().stored === 1);
+      await until(() => log.status().stored === 1);
       spawnSync('dd', ['if=/dev/zero', `of=${join(disk, 'ballast')}`, 'bs=64k'], { stdio: 'ignore' });
       const count = 10_000;
       for (let n = 1; n < count; n += 999) {
@@ -243,13 +251,16 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
         log.write(Array.from({ length: next }, (_, i) => flow(n + i, { id: idOf(n + i) })));
         await sleep(10);
       }
-      await until('told', () => notices.length > 0);
+      await until(() => notices.length > 0);
       assert.match(notices[0]?.message ?? '', /entries wait in the spool: postgres:\/\//);
       rmSync(join(disk, 'ballast'));
       // Where it could not write its own log, the server has gone down.
       await sleep(500);
       if (small.isDown) await small.start();
-      await until(`stored; ${JSON.stringify(notices)}`, () => log.status().stored === count);
+      await until(
+        () => log.status().stored === count,
+        () => `stored; ${JSON.stringify(notices)}`,
+      );
       await log.close();
       assert.deepEqual(await idsIn('postgres', small), ids(count));
     } finally {
@@ -272,12 +283,12 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
     mkdirSync(segment);
     const { log, notices } = await openLog(directory, { kind: 'postgres', url });
     log.write([flow(1, { id: idOf(1) })]);
-    await until('told', () => notices.length > 0);
+    await until(() => notices.length > 0);
     assert.deepEqual([notices[0]?.code, /EISDIR/.test(notices[0]?.message ?? '')], ['flow-log-thread', true]);
     rmSync(segment, { recursive: true });
     renameSync(`${segment}.aside`, segment);
     log.write([flow(2, { id: idOf(2) })]);
-    await until('stored', () => log.status().stored === 3);
+    await until(() => log.status().stored === 3);
     await log.close();
     assert.deepEqual(await idsIn(name), ids(3));
     assert.deepEqual(readdirSync(spool), []);
@@ -299,7 +310,7 @@ describe('the log and its trouble', { skip: requirePostgres(), timeout: 170_000 
     writeFileSync(join(spool, segment), Buffer.from([0, 0, 4, 0, 1, 2, 3, 4, 0, 0, 0, 9, 123, 34]), { flag: 'a' });
     const { log, notices } = await openLog(directory, { kind: 'postgres', url });
     log.write([flow(600, { id: idOf(600) })]);
-    await until('stored', () => log.status().stored === 601);
+    await until(() => log.status().stored === 601);
     await log.close();
     assert.deepEqual(await idsIn(name), ids(601));
     assert.deepEqual(

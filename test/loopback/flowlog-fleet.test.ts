@@ -7,8 +7,9 @@ import pg from 'pg';
 import { openSink } from '#anabranch/cli/process-sink.js';
 import { parseConfig } from '#anabranch/config/parse.js';
 import type { FlowRecord } from '#anabranch/proxy/flow-record.js';
-import { DAY_MS, flow, openLog, scratch, until } from './flowlog-entries.ts';
+import { DAY_MS, flow, openLog, scratch } from './flowlog-entries.ts';
 import { PostgresServer, requirePostgres } from './flowlog-postgres.ts';
+import { until } from './support/wait.ts';
 
 describe('a fleet on one PostgreSQL', { skip: requirePostgres(), timeout: 170_000 }, () => {
   let server: PostgresServer;
@@ -37,7 +38,7 @@ describe('a fleet on one PostgreSQL', { skip: requirePostgres(), timeout: 170_00
         },
       ]);
     }
-    for (const { log } of logs) await until('stored', () => log.status().stored === each + 1);
+    for (const { log } of logs) await until(() => log.status().stored === each + 1);
     for (const { log, notices } of logs) {
       await log.close();
       assert.deepEqual(notices, []);
@@ -58,7 +59,7 @@ describe('a fleet on one PostgreSQL', { skip: requirePostgres(), timeout: 170_00
     const target = { kind: 'postgres', url: server.url() } as const;
     const { log } = await openLog(scratch(), target, { gateway: 'alpha' });
     log.write([flow(1, { id: 'of-a-new-day', acceptedAt: Date.now() - 12 * DAY_MS })]);
-    await until('stored', () => log.status().stored === 1);
+    await until(() => log.status().stored === 1);
     await log.close();
     const url = new URL(server.url());
     url.username = 'reader';
@@ -89,7 +90,7 @@ describe('a fleet on one PostgreSQL', { skip: requirePostgres(), timeout: 170_00
     const plain = flow(2, { id: 'plain', serverSide: { mptcp: 'peer-without-mptcp', subflows: [] } });
     sink.write([fell, plain] as unknown as FlowRecord[]);
     sink.note('reload', 'the configuration was read again');
-    await until('stored', () => sink.figures()?.stored === 4);
+    await until(() => sink.figures()?.stored === 4);
     await sink.close();
     assert.deepEqual(said, []);
     const events = await server.query(

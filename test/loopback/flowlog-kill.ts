@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openReader } from '#anabranch/flowlog/reader.js';
 import type { DatabaseTarget } from '#anabranch/flowlog/target.js';
-import { openLog, until } from './flowlog-entries.ts';
+import { openLog } from './flowlog-entries.ts';
+import { until } from './support/wait.ts';
 
 const VICTIM = join(dirname(fileURLToPath(import.meta.url)), 'flowlog-victim.js');
 
@@ -29,7 +30,11 @@ export async function killInMidLoad(directory: string, target: DatabaseTarget, a
   assert.ok(promised > 500, `${promised} flows before the last second`);
 
   const { log } = await openLog(directory, target);
-  await until('all is stored', () => log.status().spoolBytes === 0, 60_000);
+  await until(
+    () => log.status().spoolBytes === 0,
+    () => 'all is stored',
+    60_000,
+  );
   await log.close();
   const reader = await openReader(target);
   const rows = await reader.database

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import * as q from '#anabranch/flowlog/queries.js';
 import { type FlowLogReader, openReader } from '#anabranch/flowlog/reader.js';
 import type { DatabaseTarget } from '#anabranch/flowlog/target.js';
-import { closeStored, DAY_MS, flow, openLog, until } from './flowlog-entries.ts';
+import { closeStored, DAY_MS, flow, openLog } from './flowlog-entries.ts';
+import { until } from './support/wait.ts';
 
 export interface Scene {
   /** Of this suite alone. */
@@ -361,7 +362,7 @@ export function defineSuite(scene: () => Scene): void {
     const { directory, target } = scene();
     const { log } = await openLog(directory, target);
     log.write([flow(1, { id: 'live-1' })]);
-    await until('stored', () => log.status().stored === 1);
+    await until(() => log.status().stored === 1);
     assert.deepEqual(await idsOf('live-'), ['live-1']);
     if (target.kind === 'embedded') {
       // What comes through the socket only reads.

@@ -9,18 +9,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import type { HostProcess } from '#anabranch/lab/host.js';
 import { createLab, type Lab } from '#anabranch/lab/lab.js';
 import type { TopologyInput } from '#anabranch/lab/topology-input.js';
 import type { FlowStatus } from '#anabranch/proxy/flow-status.js';
+import { until } from '../loopback/support/wait.ts';
 import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const SHARED = '203.0.113.1';
 const skip = requireMptcp() || requireCommands('ip', 'nft', 'curl') || requireNamespaces();
+const WAIT_MS_MAX = 40_000;
 
 const ORIGIN = `require('node:http').createServer((request, response) => {
   response.writeHead(200);
@@ -90,16 +91,6 @@ function gatewayConfig(rest: string): string {
   return `inbounds: [{ type: socks, listen: '0.0.0.0:1080', open: true }]\n${rest}\n`;
 }
 
-async function until<T>(attempt: () => Promise<T | undefined>, what: string): Promise<T> {
-  const end = performance.now() + 40_000;
-  for (;;) {
-    const got = await attempt();
-    if (got !== undefined) return got;
-    if (performance.now() > end) assert.fail(`not within 40 s: ${what}`);
-    await wait(100);
-  }
-}
-
 async function start(host: string, word: string, args: readonly string[]): Promise<HostProcess & { said(): string }> {
   const running = lab.host(host).spawn([process.execPath, ...args]);
   let said = '';
@@ -108,7 +99,11 @@ async function start(host: string, word: string, args: readonly string[]): Promi
       said += bytes.toString();
     });
   }
-  await until(async () => said.includes(word) || undefined, `"${word}" of ${host}`);
+  await until(
+    () => said.includes(word),
+    () => `"${word}" of ${host}: ${said}`,
+    WAIT_MS_MAX,
+  );
   return { ...running, said: () => said };
 }
 
@@ -136,14 +131,15 @@ async function carriesOver(admin: string, wanted: string): Promise<void> {
   const curl = ['curl', '-s', '-o', '/dev/null', '--max-time', '60', '-x', 'socks5h://127.0.0.1:1080'];
   const download = lab.host('client').spawn([...curl, `http://${lab.host('server').address('net')}:8080/`]);
   try {
-    await until(async () => {
+    const isThere = async (): Promise<boolean> => {
       const asked = ['curl', '-s', '--unix-socket', admin, 'http://anabranch/flows'];
       const { stdout } = await lab.host('gateway').exec(asked, { check: false });
       const { flows = [] } = JSON.parse(stdout || '{}') as { flows?: readonly FlowStatus[] };
       const carrying = (flows[0]?.clientSide?.subflows ?? []).filter((one) => !one.closed && one.bytesSent > 0);
       const found = carrying.map(({ local, remote }) => `${local.address} ${local.port} ${remote.address}`);
-      return found.includes(wanted) || undefined;
-    }, `a subflow ${wanted}`);
+      return found.includes(wanted);
+    };
+    await until(isThere, () => `a subflow ${wanted}`, WAIT_MS_MAX);
   } finally {
     download.kill();
     await download.exited;
@@ -155,7 +151,11 @@ test('without the switch joins land at the other gateway', { skip, timeout: 120_
   const proxy = await start('gateway', 'ready', [MAIN, 'run', write('plain.yaml', gatewayConfig(`admin: ${admin}`))]);
   const before = await strayJoins();
   await carriesOver(admin, `${own} 1080 ${lab.host('client').address('wifi')}`);
-  await until(async () => (await strayJoins()) > before || undefined, 'a stray join');
+  await until(
+    async () => (await strayJoins()) > before,
+    () => 'a stray join',
+    WAIT_MS_MAX,
+  );
   proxy.kill();
   await proxy.exited;
 });

@@ -5,11 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Verdict } from '#anabranch/doctor/verdict.js';
 import { createLab, type Lab } from '#anabranch/lab/lab.js';
 import type { ProbedHealth } from '#anabranch/paths/probing/prober.js';
+import { until } from '../loopback/support/wait.ts';
 import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
@@ -22,14 +22,6 @@ require('node:http').createServer((request, response) => {
 
 /** Bytes of one probe on the link, Ethernet headers included, as docs/paths.md has it; on average over ten rounds. */
 const BYTES_MAX = 600;
-
-async function until(condition: () => boolean | Promise<boolean>, what: () => unknown, ms = 30_000): Promise<void> {
-  const end = performance.now() + ms;
-  while (!(await condition())) {
-    if (performance.now() > end) assert.fail(`not within ${ms} ms: ${JSON.stringify(what())}`);
-    await wait(100);
-  }
-}
 
 let lab: Lab;
 let folder: string;

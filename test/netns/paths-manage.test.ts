@@ -1,33 +1,20 @@
-// The path manager at work: a client with two paths, a gateway, a server that knows no MPTCP. The lab's own routing and
-// endpoints are taken away first, so that all there is is the manager's.
+// The path manager at work: a client with two paths, a gateway, a server that knows no MPTCP. The lab sets
+// up neither routing nor endpoints, so that all there is is the manager's.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import type { Host, HostProcess } from '#anabranch/lab/host.js';
 import { createLab, type Lab } from '#anabranch/lab/lab.js';
 import type { Survey } from '#anabranch/paths/survey.js';
-import { until, within } from '../loopback/support/wait.ts';
+import { until } from '../loopback/support/wait.ts';
 import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
+import { BARE, type Download, MAIN, said, startDownload, startEndless, twoPathTopology } from './two-path-lab.ts';
 
-const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const skip = requireCommands('ip', 'nsenter', 'curl', 'capsh') || requireMptcp() || requireNamespaces();
-
-/** Streams zeros for as long as anybody takes them. */
-const ENDLESS = `
-  const { createServer } = require('node:http');
-  const chunk = Buffer.alloc(65536);
-  createServer((_, response) => {
-    const write = () => { while (response.write(chunk)); };
-    response.on('drain', write);
-    write();
-  }).listen(8080, '0.0.0.0', () => console.log('listens'));
-`;
 
 /** Half a second is the aim; a machine with other things to do takes its time. */
 const REGAIN_MS_MAX = 5_000;
@@ -35,39 +22,18 @@ const REGAIN_MS_MAX = 5_000;
 let lab: Lab;
 let client: Host;
 let folder: string;
+let url: string;
 
 before(async () => {
   if (skip) return;
   folder = mkdtempSync(join(tmpdir(), 'anabranch-paths-'));
-  lab = await createLab({
-    name: 'paths-manage',
-    hosts: { client: {}, router: { forward: true }, gateway: {}, server: { mptcp: false } },
-    links: {
-      wifi: { between: ['client', 'router'], rate: '20mbit', rtt: '20ms' },
-      cellular: { between: ['client', 'router'], rate: '10mbit', rtt: '60ms' },
-      core: { between: ['router', 'gateway'], rate: '1gbit' },
-      backbone: { between: ['gateway', 'server'], rate: '1gbit' },
-    },
-  });
+  lab = await createLab(twoPathTopology('paths-manage', { client: BARE }));
   client = lab.host('client');
-  await client.ip(
-    'rule flush',
-    '-6 rule flush',
-    'rule add lookup main priority 32766',
-    '-6 rule add lookup main priority 32766',
-    'mptcp endpoint flush',
-    'mptcp limits set subflows 2 add_addr_accepted 0',
-  );
 });
 after(async () => {
   await lab?.close();
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
-
-async function eventually(condition: () => Promise<boolean>, what: () => string): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (!(await condition())) assert.ok(performance.now() < end, `not within 30 s: ${what()}`);
-}
 
 async function survey(): Promise<Survey> {
   const { stdout } = await client.exec([process.execPath, MAIN, 'paths', '--json']);
@@ -90,18 +56,6 @@ async function startManager(t: TestContext): Promise<HostProcess> {
   });
   await said(manager, '"code":"managing"');
   return manager;
-}
-
-function said(program: HostProcess, text: string): Promise<void> {
-  let heard = '';
-  const found = new Promise<void>((resolve) => {
-    program.child.stderr.on('data', (chunk) => {
-      heard += String(chunk);
-      if (heard.includes(text)) resolve();
-    });
-  });
-  const ended = program.exited.then(({ stderr }) => assert.fail(`it ended: ${stderr}`));
-  return within(Promise.race([found, ended]), text);
 }
 
 describe('set-up', { skip, timeout: 240_000 }, () => {
@@ -173,7 +127,7 @@ describe('set-up', { skip, timeout: 240_000 }, () => {
     assert.doesNotMatch(between, new RegExp(`${client.address('cellular')} id`));
     assert.equal(between.match(new RegExp(`from ${client.address('wifi')} lookup 173\\d\\d `, 'g'))?.length, 1);
     await lab.link('cellular').up();
-    await eventually(
+    await until(
       async () => new RegExp(`${client.address('cellular')} id`).test(await state()),
       () => 'the endpoint',
     );
@@ -208,7 +162,7 @@ describe('set-up', { skip, timeout: 240_000 }, () => {
     writeFileSync(config, JSON.stringify({ workers: 1, admin: 'off', dashboard: 'off', paths: { manage: true } }));
     const proxy = client.spawn([process.execPath, MAIN, 'run', config]);
     await said(proxy, '"code":"listening"');
-    await eventually(
+    await until(
       async () => (await survey()).paths.every(({ endpoint }) => endpoint === 'ours'),
       () => 'endpoints',
     );
@@ -252,24 +206,24 @@ describe('recovery of a running download', { skip, timeout: 400_000 }, () => {
   for (const how of ['admin', 'carrier', 'silent'] as const) {
     test(`the path goes (${how}) and returns`, async (t) => {
       await startManager(t);
-      const download = startDownload(t);
+      const { got } = download(t);
       const link = lab.link('wifi');
       const address = client.address('wifi');
-      await eventually(
+      await until(
         async () => (await subflowsFrom(address)) === 1,
         () => 'a subflow over Wi-Fi',
       );
-      await until(() => download.got() > 2_000_000);
+      await until(() => got() > 2_000_000);
       await link.down({ how });
-      await eventually(
+      await until(
         async () => (await endpointOf(address)) === undefined,
         () => 'the end of the endpoint',
       );
-      const before = download.got();
-      await until(() => download.got() > before + 500_000);
+      const before = got();
+      await until(() => got() > before + 500_000);
       await link.up();
       const from = performance.now();
-      await eventually(
+      await until(
         async () => (await subflowsFrom(address)) === 1,
         () => 'a new subflow',
       );
@@ -279,8 +233,8 @@ describe('recovery of a running download', { skip, timeout: 400_000 }, () => {
 
   test('another address takes the place of the old one', async (t) => {
     await startManager(t);
-    const download = startDownload(t);
-    await until(() => download.got() > 1_000_000);
+    const { got } = download(t);
+    await until(() => got() > 1_000_000);
     const old = client.address('wifi');
     const next = old.replace(/\d+$/, '77');
     const gateway = lab.host('router').address('wifi');
@@ -288,7 +242,7 @@ describe('recovery of a running download', { skip, timeout: 400_000 }, () => {
     await client.ip(`address del ${old}/24 dev wifi`, `address add ${next}/24 dev wifi`, route);
     t.after(() => client.ip(`address del ${next}/24 dev wifi`, `address add ${old}/24 dev wifi`, route));
     const from = performance.now();
-    await eventually(
+    await until(
       async () => (await subflowsFrom(next)) === 1,
       () => 'a subflow from the new address',
     );
@@ -298,19 +252,19 @@ describe('recovery of a running download', { skip, timeout: 400_000 }, () => {
 
   test('a join that is lost is tried again', async (t) => {
     const manager = await startManager(t);
-    const download = startDownload(t);
-    await until(() => download.got() > 1_000_000);
+    const { got } = download(t);
+    await until(() => got() > 1_000_000);
     const address = client.address('wifi');
     const link = lab.link('wifi');
     await link.down({ how: 'carrier' });
-    await eventually(
+    await until(
       async () => (await endpointOf(address)) === undefined,
       () => 'the end of the endpoint',
     );
     // The carrier returns, and the way behind it does not.
     await link.down({ how: 'silent' });
     await carrierUp();
-    await eventually(
+    await until(
       async () => (await endpointOf(address)) !== undefined,
       () => 'the endpoint',
     );
@@ -318,7 +272,7 @@ describe('recovery of a running download', { skip, timeout: 400_000 }, () => {
     assert.equal(await subflowsFrom(address), 0);
     await link.up();
     const from = performance.now();
-    await eventually(
+    await until(
       async () => (await subflowsFrom(address)) === 1,
       () => 'a subflow',
     );
@@ -328,9 +282,9 @@ describe('recovery of a running download', { skip, timeout: 400_000 }, () => {
 
   test('its end leaves a running download what it stands on', async (t) => {
     const manager = await startManager(t);
-    const download = startDownload(t);
+    const { got } = download(t);
     const [wifi, cellular] = [client.address('wifi'), client.address('cellular')];
-    await eventually(
+    await until(
       async () => (await subflowsFrom(wifi)) === 1 && (await subflowsFrom(cellular)) === 1,
       () => 'subflows over both',
     );
@@ -339,12 +293,12 @@ describe('recovery of a running download', { skip, timeout: 400_000 }, () => {
     assert.equal(status, 0);
     assert.match(stderr, /paths-left/);
     assert.equal([await endpointOf(wifi), await endpointOf(cellular)].filter((one) => one !== undefined).length, 1);
-    const before = download.got();
-    await until(() => download.got() > before + 1_000_000);
+    const before = got();
+    await until(() => got() > before + 1_000_000);
   });
 
   test('and the next one takes it over, and back', async () => {
-    await eventually(
+    await until(
       async () => (await subflowsFrom(client.address('wifi'))) === 0,
       () => 'the end of the download',
     );
@@ -385,8 +339,7 @@ async function startProxies(): Promise<void> {
       rules: [{ use: 'gateway' }],
     },
   };
-  const origin = lab.host('server').spawn([process.execPath, '-e', ENDLESS]);
-  await within(once(origin.child.stdout, 'data'), 'the server listens');
+  url = await startEndless(lab);
   for (const [host, config] of Object.entries(configs)) {
     const path = join(folder, `${host}.yaml`);
     writeFileSync(path, JSON.stringify({ workers: 1, log: 'off', admin: 'off', ...config }));
@@ -394,14 +347,6 @@ async function startProxies(): Promise<void> {
   }
 }
 
-function startDownload(t: TestContext): { got(): number } {
-  const into = join(folder, `download-${performance.now()}`);
-  const url = `http://${lab.host('server').address('backbone')}:8080/`;
-  const curl = client.spawn(['curl', '-s', '-o', into, '-x', 'socks5h://127.0.0.1:1080', url]);
-  t.after(async () => {
-    curl.kill();
-    await curl.exited;
-    rmSync(into, { force: true });
-  });
-  return { got: () => statSync(into, { throwIfNoEntry: false })?.size ?? 0 };
+function download(t: TestContext): Download {
+  return startDownload(t, client, folder, ['curl', '-x', 'socks5h://127.0.0.1:1080', url]);
 }

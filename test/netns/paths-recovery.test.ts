@@ -2,63 +2,36 @@
 // does when the path of its default route is silent, over IPv6 too, and when a path is merely bad.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import type { Host, HostProcess } from '#anabranch/lab/host.js';
 import { createLab, type Lab } from '#anabranch/lab/lab.js';
 import { until, within } from '../loopback/support/wait.ts';
 import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
+import { BARE, MAIN, READY, startDownload, startEndless, twoPathTopology } from './two-path-lab.ts';
 
-const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const skip = requireCommands('ip', 'nsenter', 'ss', 'curl') || requireMptcp() || requireNamespaces();
-
-/** Streams zeros for as long as anybody takes them; swallows what is uploaded. */
-const ENDLESS = `
-  const { createServer } = require('node:http');
-  const chunk = Buffer.alloc(65536);
-  createServer((request, response) => {
-    if (request.method === 'PUT') return request.resume().on('end', () => response.end());
-    if (request.url === '/short') return response.end('short');
-    const write = () => { while (response.write(chunk)); };
-    response.on('drain', write);
-    write();
-  }).listen(8080, '::', () => console.log('listens'));
-`;
 
 /** The aims are 0.3 and 0.5 s; a machine with other things to do takes its time. SYN timeouts begin with 1 s. */
 const CONNECT_MS_MAX = 900;
 const REGAIN_MS_MAX = 2_000;
+const WAIT_MS_MAX = 10_000;
 /** Port of the client's proxy by the family of its way to the gateway. */
 const PORTS = { 4: 1080, 6: 1081 } as const;
 
 let lab: Lab;
 let client: Host;
 let folder: string;
+let url: string;
 let said = '';
 
 before(async () => {
   if (skip) return;
   folder = mkdtempSync(join(tmpdir(), 'anabranch-recovery-'));
-  lab = await createLab({
-    name: 'paths-recovery',
-    hosts: {
-      client: { sourceRouting: false, mptcp: { endpoints: 'none', addAddrAccepted: 0 } },
-      router: { forward: true },
-      gateway: {},
-      server: { mptcp: false },
-    },
-    links: {
-      wifi: { between: ['client', 'router'], rate: '20mbit', rtt: '20ms' },
-      cellular: { between: ['client', 'router'], rate: '10mbit', rtt: '60ms' },
-      core: { between: ['router', 'gateway'], rate: '1gbit' },
-      backbone: { between: ['gateway', 'server'], rate: '1gbit' },
-    },
-  });
+  lab = await createLab(twoPathTopology('paths-recovery', { client: BARE }));
   client = lab.host('client');
   await startPrograms();
 });
@@ -72,8 +45,7 @@ beforeEach(() => {
 
 async function startPrograms(): Promise<void> {
   const gateway = lab.host('gateway');
-  const origin = lab.host('server').spawn([process.execPath, '-e', ENDLESS]);
-  await within(once(origin.child.stdout, 'data'), 'the server listens');
+  url = await startEndless(lab);
   await startProxy(gateway, { inbounds: [{ type: 'socks', listen: '[::]:1080', open: true }] });
   const families = [4, 6] as const;
   await startProxy(client, {
@@ -95,7 +67,7 @@ async function startProxy(host: Host, config: Record<string, unknown>): Promise<
   const ready = new Promise<void>((resolve) => {
     proxy.child.stderr.on('data', (chunk) => {
       said += String(chunk);
-      if (said.includes('"code":"ready"')) resolve();
+      if (said.includes(READY)) resolve();
     });
   });
   const ended = proxy.exited.then(({ stderr }) => assert.fail(`the proxy of ${host.name} ended: ${stderr}`));
@@ -105,20 +77,7 @@ async function startProxy(host: Host, config: Record<string, unknown>): Promise<
 }
 
 function download(t: TestContext, family: 4 | 6 = 4): () => number {
-  const into = join(folder, `download-${performance.now()}`);
-  const url = `http://${lab.host('server').address('backbone')}:8080/`;
-  const curl = client.spawn(['curl', '-s', '-o', into, '-x', `socks5h://127.0.0.1:${PORTS[family]}`, url]);
-  t.after(async () => {
-    curl.kill();
-    await curl.exited;
-    rmSync(into, { force: true });
-  });
-  return () => statSync(into, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-async function eventually(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!(await condition())) assert.ok(performance.now() < end, `not within 10 s: ${what}; ${said}`);
+  return startDownload(t, client, folder, ['curl', '-x', `socks5h://127.0.0.1:${PORTS[family]}`, url]).got;
 }
 
 async function subflowsFrom(address: string): Promise<number> {
@@ -135,9 +94,20 @@ async function subflowsFrom(address: string): Promise<number> {
 
 /** Milliseconds from the start of curl's transfer to its first byte. */
 async function visit(family: 4 | 6): Promise<number> {
-  const url = `http://${lab.host('server').address('backbone')}:8080/short`;
   const proxy = `socks5h://127.0.0.1:${PORTS[family]}`;
-  const curl = ['curl', '-sS', '--max-time', '10', '-o', '/dev/null', '-w', '%{time_starttransfer}', '-x', proxy, url];
+  const curl = [
+    'curl',
+    '-sS',
+    '--max-time',
+    '10',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{time_starttransfer}',
+    '-x',
+    proxy,
+    `${url}5`,
+  ];
   return Number((await client.exec(curl)).stdout) * 1_000;
 }
 
@@ -157,7 +127,11 @@ for (const family of [4, 6] as const) {
       await lab.link('wifi').up();
       const got = download(t, family);
       const address = client.address('wifi', family);
-      await eventually(async () => (await subflowsFrom(address)) === 1, 'a subflow over Wi-Fi');
+      await until(
+        async () => (await subflowsFrom(address)) === 1,
+        () => `a subflow over Wi-Fi; ${said}`,
+        WAIT_MS_MAX,
+      );
       await until(() => got() > 2_000_000);
       await lab.link('wifi').down({ how: 'silent' });
       await until(() => said.includes(`${address}): silent`));
@@ -165,7 +139,11 @@ for (const family of [4, 6] as const) {
       await until(() => got() > before + 500_000);
       await lab.link('wifi').up();
       const from = performance.now();
-      await eventually(async () => (await subflowsFrom(address)) === 1, 'a new subflow');
+      await until(
+        async () => (await subflowsFrom(address)) === 1,
+        () => `a new subflow; ${said}`,
+        WAIT_MS_MAX,
+      );
       assert.ok(performance.now() - from < REGAIN_MS_MAX, `${Math.round(performance.now() - from)} ms`);
     });
   });
@@ -186,11 +164,7 @@ describe('a path that is bad, and not dead', { skip, timeout: 120_000 }, () => {
       const got = download(t);
       await until(() => got() > 500_000);
       const upload = client.spawn(
-        [
-          'sh',
-          '-c',
-          `exec curl -s -o /dev/null -T - -x socks5h://127.0.0.1:1080 http://${lab.host('server').address('backbone')}:8080/ < /dev/zero`,
-        ],
+        ['sh', '-c', `exec curl -s -o /dev/null -T - -x socks5h://127.0.0.1:1080 ${url} < /dev/zero`],
         { outputBytesMax: 0 },
       );
       t.after(async () => {

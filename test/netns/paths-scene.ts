@@ -1,36 +1,32 @@
-// A client with two paths to a gateway, and a server behind that streams for as long as anybody takes it. The lab's own
-// routing and endpoints are taken away, so that all there is is what is tested.
+// A client with two paths to a gateway, and a server behind that streams for as long as anybody takes it. The lab sets
+// up neither routing nor endpoints, so that all there is is what is tested.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import type { PathsAnswer } from '#anabranch/cli/proxy-paths.js';
 import type { Host, HostProcess } from '#anabranch/lab/host.js';
 import { createLab, type Lab } from '#anabranch/lab/lab.js';
-import { within } from '../loopback/support/wait.ts';
+import { until } from '../loopback/support/wait.ts';
 import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
+import {
+  BARE,
+  type Download,
+  MAIN,
+  READY,
+  said,
+  startDownload,
+  startEndless,
+  twoPathTopology,
+} from './two-path-lab.ts';
 
-export const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 export const SKIP = requireCommands('ip', 'nsenter', 'curl', 'capsh') || requireMptcp() || requireNamespaces();
-
-/** Streams zeros for as long as anybody takes them. */
-const ENDLESS = `
-  const { createServer } = require('node:http');
-  const chunk = Buffer.alloc(65536);
-  createServer((_, response) => {
-    const write = () => { while (response.write(chunk)); };
-    response.on('drain', write);
-    write();
-  }).listen(8080, '0.0.0.0', () => console.log('listens'));
-`;
 
 /** On a machine with much else to do everything takes its time. */
 const WAIT_MS_MAX = 60_000;
@@ -45,7 +41,7 @@ export interface Scene {
   /** Has the proxy read another configuration. */
   reload(paths: object, more?: object): Promise<void>;
   /** A download by the client's proxy; ends with the test. */
-  startDownload(t: TestContext): { got(): number };
+  startDownload(t: TestContext): Download;
   /** `anabranch …` at the client. */
   anabranch(...words: readonly string[]): ReturnType<Host['exec']>;
   /** The paths as the proxy knows them. */
@@ -72,16 +68,7 @@ export interface Proxy extends HostProcess {
 
 export async function createScene(name: string): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), `anabranch-${name}-`));
-  const lab = await createLab({
-    name,
-    hosts: { client: {}, router: { forward: true }, gateway: {}, server: { mptcp: false } },
-    links: {
-      wifi: { between: ['client', 'router'], rate: '20mbit', rtt: '20ms' },
-      cellular: { between: ['client', 'router'], rate: '10mbit', rtt: '60ms' },
-      core: { between: ['router', 'gateway'], rate: '1gbit' },
-      backbone: { between: ['gateway', 'server'], rate: '1gbit' },
-    },
-  });
+  const lab = await createLab(twoPathTopology(name, { client: BARE }));
   try {
     return await fillScene(lab, folder);
   } catch (error) {
@@ -93,20 +80,11 @@ export async function createScene(name: string): Promise<Scene> {
 
 async function fillScene(lab: Lab, folder: string): Promise<Scene> {
   const client = lab.host('client');
-  await client.ip(
-    'rule flush',
-    '-6 rule flush',
-    'rule add lookup main priority 32766',
-    '-6 rule add lookup main priority 32766',
-    'mptcp endpoint flush',
-    'mptcp limits set subflows 2 add_addr_accepted 0',
-  );
-  const origin = lab.host('server').spawn([process.execPath, '-e', ENDLESS]);
-  await within(once(origin.child.stdout, 'data'), 'the server listens');
+  const url = await startEndless(lab);
   const gatewayFile = join(folder, 'gateway.yaml');
   const inbounds = [{ type: 'socks', listen: '[::]:1080', open: true }];
   writeFileSync(gatewayFile, JSON.stringify({ workers: 1, admin: 'off', dashboard: 'off', inbounds }));
-  await ready(lab.host('gateway').spawn([process.execPath, MAIN, 'run', gatewayFile]));
+  await said(lab.host('gateway').spawn([process.execPath, MAIN, 'run', gatewayFile]), READY, WAIT_MS_MAX);
   const adminSocket = join(folder, 'client.sock');
   const configure = (paths: object, more: object): string => {
     const file = join(folder, 'client.yaml');
@@ -150,20 +128,10 @@ async function fillScene(lab: Lab, folder: string): Promise<Scene> {
         await proxy.exited;
       };
       t.after(() => stop('SIGKILL'));
-      await ready(proxy);
+      await said(proxy, READY, WAIT_MS_MAX);
       return { ...proxy, heard: () => heard, stop };
     },
-    startDownload(t) {
-      const into = join(folder, `download-${performance.now()}`);
-      const url = `http://${lab.host('server').address('backbone')}:8080/`;
-      const curl = client.spawn(['curl', '-s', '-o', into, '-x', 'socks5h://127.0.0.1:1080', url]);
-      t.after(async () => {
-        curl.kill();
-        await curl.exited;
-        rmSync(into, { force: true });
-      });
-      return { got: () => statSync(into, { throwIfNoEntry: false })?.size ?? 0 };
-    },
+    startDownload: (t) => startDownload(t, client, folder, ['curl', '-x', 'socks5h://127.0.0.1:1080', url]),
     async paths() {
       const { stdout, stderr } = await anabranch('paths', '--json', '--admin', adminSocket);
       assert.notEqual(stdout, '', stderr);
@@ -233,24 +201,6 @@ function post(socketPath: string, path: string): Promise<{ readonly status: numb
   });
 }
 
-async function ready(program: HostProcess): Promise<void> {
-  let heard = '';
-  const found = new Promise<void>((resolve) => {
-    program.child.stderr.on('data', (chunk) => {
-      heard += String(chunk);
-      if (heard.includes('"code":"ready"')) resolve();
-    });
-  });
-  const ended = program.exited.then(({ stderr }) => assert.fail(`it ended: ${stderr}`));
-  await within(Promise.race([found, ended]), 'the proxy is ready', WAIT_MS_MAX);
-}
-
-/** Resolves to how long it took, in milliseconds; rejects when it takes too long. */
-export async function eventually(condition: () => Promise<boolean> | boolean, what: string): Promise<number> {
-  const begun = performance.now();
-  while (!(await condition())) {
-    assert.ok(performance.now() - begun < WAIT_MS_MAX, `not within ${WAIT_MS_MAX / 1_000} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return performance.now() - begun;
+export function eventually(condition: () => Promise<boolean> | boolean, what: string): Promise<void> {
+  return until(condition, () => what, WAIT_MS_MAX);
 }

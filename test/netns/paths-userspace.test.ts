@@ -1,41 +1,28 @@
 // `mode: userspace`: strategies and wishes on a client with two paths to a gateway, behind which is a server that knows
-// no MPTCP. The lab's own routing and endpoints are taken away first.
+// no MPTCP. The lab sets up neither routing nor endpoints for the client.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import type { Host, HostProcess } from '#anabranch/lab/host.js';
 import { createLab, type Lab } from '#anabranch/lab/lab.js';
 import { until, within } from '../loopback/support/wait.ts';
 import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
+import {
+  BARE,
+  type Download,
+  MAIN,
+  READY,
+  said,
+  startDownload,
+  startEndless,
+  twoPathTopology,
+} from './two-path-lab.ts';
 
-const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const skip = requireCommands('ip', 'ss', 'nsenter', 'curl', 'mptcpize') || requireMptcp() || requireNamespaces();
-
-/** Streams zeros for as long as anybody takes them, or as many as the path says; takes whatever it is sent. */
-const SERVER = `
-  const { createServer } = require('node:http');
-  const chunk = Buffer.alloc(16384);
-  createServer((request, response) => {
-    if (request.method === 'PUT') return request.resume().on('end', () => response.end());
-    let left = Number(request.url.slice(1)) || Infinity;
-    const write = () => {
-      while (left > 0) {
-        const bytes = left < chunk.length ? chunk.subarray(0, left) : chunk;
-        left -= bytes.length;
-        if (!response.write(bytes)) return;
-      }
-      response.end();
-    };
-    response.on('drain', write);
-    write();
-  }).listen(8080, '0.0.0.0', () => console.log('listens'));
-`;
 
 /** What ARP, neighbour discovery and the like come to while a test runs. */
 const NOISE_BYTES = 6_000;
@@ -45,39 +32,21 @@ const MOVE_MS_MAX = 2_000;
 let lab: Lab;
 let client: Host;
 let folder: string;
-let server: string;
+let url: string;
 let gateway: string;
 
 before(async () => {
   if (skip) return;
   folder = mkdtempSync(join(tmpdir(), 'anabranch-userspace-'));
-  lab = await createLab({
-    name: 'paths-userspace',
-    hosts: { client: {}, router: { forward: true }, gateway: {}, server: { mptcp: false } },
-    links: {
-      wifi: { between: ['client', 'router'], rate: '20mbit', rtt: '20ms' },
-      cellular: { between: ['client', 'router'], rate: '20mbit', rtt: '40ms' },
-      core: { between: ['router', 'gateway'], rate: '1gbit' },
-      backbone: { between: ['gateway', 'server'], rate: '1gbit' },
-    },
-  });
-  client = lab.host('client');
-  await client.ip(
-    'rule flush',
-    '-6 rule flush',
-    'rule add lookup main priority 32766',
-    '-6 rule add lookup main priority 32766',
-    'mptcp endpoint flush',
-    'mptcp limits set subflows 2 add_addr_accepted 0',
-  );
   // The gateway's own path manager lets so many join.
-  await lab.host('gateway').ip('mptcp limits set subflows 8 add_addr_accepted 0');
-  server = `${lab.host('server').address('backbone')}:8080`;
+  const joined = { mptcp: { subflows: 8, addAddrAccepted: 0 } } as const;
+  const cellular = { rate: '20mbit', rtt: '40ms' } as const;
+  lab = await createLab(twoPathTopology('paths-userspace', { client: BARE, gateway: joined, cellular }));
+  client = lab.host('client');
+  url = await startEndless(lab);
   gateway = `${lab.host('gateway').address('core')}:1080`;
-  const origin = lab.host('server').spawn([process.execPath, '-e', SERVER]);
-  await within(once(origin.child.stdout, 'data'), 'the server listens');
   const config = write('gateway', { inbounds: [{ type: 'socks', listen: '[::]:1080', open: true }], admin: 'off' });
-  await said(lab.host('gateway').spawn([process.execPath, MAIN, 'run', config]), '"code":"ready"');
+  await said(lab.host('gateway').spawn([process.execPath, MAIN, 'run', config]), READY);
 });
 after(async () => {
   await lab?.close();
@@ -88,23 +57,6 @@ function write(name: string, config: object): string {
   const path = join(folder, `${name}.yaml`);
   writeFileSync(path, JSON.stringify({ workers: 1, log: 'off', dashboard: 'off', ...config }));
   return path;
-}
-
-function said(program: HostProcess, text: string): Promise<void> {
-  let heard = '';
-  const found = new Promise<void>((resolve) => {
-    program.child.stderr.on('data', (chunk) => {
-      heard += String(chunk);
-      if (heard.includes(text)) resolve();
-    });
-  });
-  const ended = program.exited.then(({ stderr }) => assert.fail(`it ended: ${stderr}`));
-  return within(Promise.race([found, ended]), text);
-}
-
-async function eventually(condition: () => Promise<boolean>, what: () => unknown): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (!(await condition())) assert.ok(performance.now() < end, `not within 30 s: ${JSON.stringify(await what())}`);
 }
 
 interface Running {
@@ -131,7 +83,7 @@ async function start(t: TestContext, paths: object, rules: readonly object[] = [
     program.kill();
     await program.exited;
   });
-  await said(program, '"code":"ready"');
+  await said(program, READY);
   return {
     program,
     reload: async (next) => {
@@ -141,25 +93,14 @@ async function start(t: TestContext, paths: object, rules: readonly object[] = [
   };
 }
 
-interface Download {
-  got(): number;
-  readonly program: HostProcess;
-}
-
 /** `foreign`: a program that speaks MPTCP itself and knows nothing of the anabranch on its machine. */
 function download(t: TestContext, { foreign = false, bytes = 0 } = {}): Download {
-  const into = join(folder, `download-${performance.now()}`);
   const proxy = foreign ? gateway : '127.0.0.1:1080';
-  const curl = ['curl', '-s', '-o', into, '-x', `socks5h://${proxy}`, `http://${server}/${bytes === 0 ? '' : bytes}`];
-  const program = client.spawn(foreign ? ['mptcpize', 'run', ...curl] : curl);
-  t.after(async () => {
-    program.kill();
-    await program.exited;
-    // The kernel keeps the subflows of a program that had read all there was when it was killed, for up to a minute.
-    await client.exec(['ss', '-KtnH', 'dst', gateway]);
-    rmSync(into, { force: true });
-  });
-  return { program, got: () => statSync(into, { throwIfNoEntry: false })?.size ?? 0 };
+  const curl = ['curl', '-x', `socks5h://${proxy}`, `${url}${bytes === 0 ? '' : bytes}`];
+  const started = startDownload(t, client, folder, foreign ? ['mptcpize', 'run', ...curl] : curl);
+  // The kernel keeps the subflows of a program that had read all there was when it was killed, for up to a minute.
+  t.after(() => client.exec(['ss', '-KtnH', 'dst', gateway]));
+  return started;
 }
 
 /** Subflows to the gateway by path, with those that the gateway is asked to spare in parentheses. */
@@ -174,7 +115,7 @@ async function subflows(): Promise<string> {
 }
 
 async function settlesOn(expected: string): Promise<void> {
-  await eventually(async () => (await subflows()) === expected, subflows);
+  await until(async () => (await subflows()) === expected, subflows);
 }
 
 /** What a path has carried, in both directions. */
@@ -260,7 +201,7 @@ describe('strategies serve programs that know nothing of us', { skip, timeout: 2
     const before = [await seen('second'), await seen('cellular')];
     // Slowly enough to be looked at.
     const proxy = ['--limit-rate', '3M', '-x', `socks5h://${gateway}`];
-    const upload = client.spawn(['mptcpize', 'run', 'curl', '-s', ...proxy, '-T', file, `http://${server}/`]);
+    const upload = client.spawn(['mptcpize', 'run', 'curl', '-s', ...proxy, '-T', file, url]);
     t.after(() => upload.kill());
     await settlesOn('wifi 2, cellular 1');
     const { stdout } = await client.exec(['ss', '-tnHO', 'state', 'established', 'src', client.address('wifi')]);
@@ -390,14 +331,14 @@ describe('wishes', { skip, timeout: 240_000 }, () => {
     await start(t, {}, [{ when: { port: 8080 }, use: 'gateway', wish: 'only cellular' }]);
     const link = lab.link('cellular');
     await link.down({ how: 'admin' });
-    await eventually(
+    await until(
       async () => (await client.exec(['ip', '-br', 'link', 'show', 'cellular'])).stdout.includes('DOWN'),
       () => 'the link is down',
     );
     const { program } = download(t, { bytes: 1_000 });
     assert.notEqual((await within(program.exited, 'the refusal')).status, 0);
     await link.up();
-    await eventually(
+    await until(
       async () => (await download(t, { bytes: 1_000 }).program.exited).status === 0,
       () => 'a download',
     );

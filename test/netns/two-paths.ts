@@ -1,11 +1,6 @@
-// A client with two paths, a router, a gateway that runs anabranch, and behind it a server that knows no MPTCP:
-//
-//            ┌─ wifi      20 Mbit/s, 20 ms ─┐
-//   client ──┤                              ├── router ── core ── gateway ── backbone ── server
-//            └─ cellular  10 Mbit/s, 60 ms ─┘
-//
-// The client runs anabranch too: port 1080 leads to the gateway over IPv4, port 1081 over IPv6, port 1082 over IPv4 from
-// either of the client's addresses. Both proxies are the program as shipped, with their records in files.
+// The lab with two paths, and anabranch on gateway and client: at the client port 1080 leads to the gateway over IPv4, port
+// 1081 over IPv6, port 1082 over IPv4 from either of the client's addresses. Both proxies are the program as shipped, with
+// their records in files.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,14 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import type { Host, HostProcess } from '#anabranch/lab/host.js';
+import type { Host } from '#anabranch/lab/host.js';
 import { createLab, type Lab } from '#anabranch/lab/lab.js';
 import type { FlowRecord, SideRecord } from '#anabranch/proxy/flow-record.js';
 import type { FlowStatus } from '#anabranch/proxy/flow-status.js';
 
 import { until, within } from '../loopback/support/wait.ts';
+import { MAIN, said, twoPathTopology } from './two-path-lab.ts';
 
-const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const ORIGIN = fileURLToPath(new URL('./origin.js', import.meta.url));
 
 export const FILE_BYTES = 4_000_000;
@@ -66,16 +61,7 @@ export class TwoPaths {
   }
 
   static async start(): Promise<TwoPaths> {
-    const lab = await createLab({
-      name: 'proxy-two-paths',
-      hosts: { client: {}, router: { forward: true }, gateway: { forward: true }, server: { mptcp: false } },
-      links: {
-        wifi: { between: ['client', 'router'], rate: '20mbit', rtt: '20ms' },
-        cellular: { between: ['client', 'router'], rate: '10mbit', rtt: '60ms' },
-        core: { between: ['router', 'gateway'], rate: '1gbit' },
-        backbone: { between: ['gateway', 'server'], rate: '1gbit' },
-      },
-    });
+    const lab = await createLab(twoPathTopology('proxy-two-paths', { gateway: { forward: true } }));
     const scene = new TwoPaths(lab, mkdtempSync(join(tmpdir(), 'anabranch-two-paths-')));
     try {
       await scene.#startPrograms();
@@ -215,9 +201,7 @@ export class TwoPaths {
     const path = join(this.#folder, `${host}.yaml`);
     writeFileSync(path, JSON.stringify(config));
     const program = this.lab.host(host).spawn([process.execPath, MAIN, 'run', path]);
-    const ended = program.exited.then(({ stderr }) => Promise.reject(new Error(`anabranch on ${host}: ${stderr}`)));
-    ended.catch(() => undefined);
-    await within(Promise.race([listening(program), ended]), `anabranch on ${host} listens`);
+    await said(program, '"code":"listening"');
   }
 
   #log(of: 'client' | 'gateway'): string {
@@ -234,12 +218,4 @@ export class TwoPaths {
 /** The subflow of a side that runs over a path: the one with this address at either end. */
 export function subflowOf(side: SideRecord | undefined, address: string): SideRecord['subflows'][number] | undefined {
   return side?.subflows.find(({ local, remote }) => local.address === address || remote.address === address);
-}
-
-async function listening({ child }: HostProcess): Promise<void> {
-  let text = '';
-  for await (const chunk of child.stderr) {
-    text += String(chunk);
-    if (text.includes('"code":"listening"')) return;
-  }
 }
