@@ -12,7 +12,7 @@ export function readInterfaceBytes(namespace?: string): LinkBytes[] | undefined 
   const socket = new NetlinkSocket(NetlinkProtocol.route, namespace);
   let links: LinkBytes[] = [];
   try {
-    const errno = socket.dump(
+    const { errno } = socket.dump(
       (sequence) => encodeRouteDump('link', undefined, sequence),
       () => {
         links = [];

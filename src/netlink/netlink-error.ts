@@ -7,11 +7,11 @@ export class NetlinkError extends Error {
   readonly code: string;
   readonly errno: number;
 
-  /** `what` says what was asked for. */
-  constructor(errno: number, what: string) {
+  /** `what` says what was asked for, `reason` what the kernel found wrong with it. */
+  constructor(errno: number, what: string, reason?: string) {
     const code = errnoName(errno);
     const hint = code === 'EPERM' ? '; it needs the right to administer the network (CAP_NET_ADMIN)' : '';
-    super(`${what}: the kernel answered ${code}${hint}`);
+    super(`${what}: the kernel answered ${code}${reason === undefined ? '' : `, "${reason}"`}${hint}`);
     this.name = 'NetlinkError';
     this.code = code;
     this.errno = errno;

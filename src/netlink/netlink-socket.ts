@@ -6,7 +6,8 @@ import { close } from '../ffi/descriptors.ts';
 import { NativeBuffer } from '../ffi/native-buffer.ts';
 import { PollSet } from '../ffi/poll.ts';
 import { bind, recv, send, setsockopt, socket } from '../ffi/sockets.ts';
-import { NLMSG_ERROR, parseNetlinkMessage, viewOf } from '../wire/netlink.ts';
+import { NLMSG_ERROR, parseNetlinkMessage } from '../wire/netlink.ts';
+import { type NetlinkAck, NLMSG_DONE, parseNetlinkAck } from '../wire/netlink-ack.ts';
 import { inNamespace } from './namespace.ts';
 import { NetlinkError } from './netlink-error.ts';
 
@@ -17,15 +18,14 @@ const AF_NETLINK = 16;
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
 
-const NLMSG_DONE = 3;
 const NLM_F_DUMP_INTR = 0x10;
 
 const EAGAIN = 11;
 const EINTR = 4;
-const ENOBUFS = 105;
 const ETIMEDOUT = 110;
 const EMSGSIZE = 90;
 
@@ -38,6 +38,10 @@ const ANSWER_US_MAX = 1_000_000;
 const STALE_MAX = 1_000;
 /** Something changed while the kernel listed: it says so, and one begins anew. */
 const INTERRUPTED_MAX = 8;
+
+interface Outcome extends NetlinkAck {
+  readonly interrupted: boolean;
+}
 
 export type OnMessage = (type: number, payload: Uint8Array) => void;
 
@@ -67,10 +71,11 @@ export class NetlinkSocket {
   constructor(protocol: NetlinkProtocol, namespace?: string) {
     this.#fd = openNetlinkDescriptor(protocol, namespace);
     this.#poll = new PollSet([this.#fd]);
-    // Acknowledgements without a copy of the request; kernels before 4.3 lack the option and send it.
+    // Acknowledgements without a copy of the request, and with reasons; kernels before 4.3 and 4.12 lack the options.
     const on = new NativeBuffer(4);
     on.view.setUint32(0, 1, true);
     setsockopt(this.#fd, SOL_NETLINK, NETLINK_CAP_ACK, on, 4);
+    setsockopt(this.#fd, SOL_NETLINK, NETLINK_EXT_ACK, on, 4);
   }
 
   /**
@@ -78,37 +83,33 @@ export class NetlinkSocket {
    * the call. Returns 0 or the errno with which the kernel refused.
    */
   request(encode: (sequence: number) => Uint8Array, onMessage: OnMessage = () => undefined): number {
-    const sequence = this.#nextSequence();
-    const bytes = encode(sequence);
-    if (bytes.length > SEND_BYTES) return EMSGSIZE;
-    this.#sending.bytes.set(bytes);
-    const sent = send(this.#fd, this.#sending, 0, bytes.length, MSG_DONTWAIT);
-    return sent < 0 ? -sent : this.#read(sequence, onMessage).errno;
+    return this.#ask(encode, onMessage).errno;
   }
 
   /**
    * A list of everything at one moment: when the kernel says that it changed meanwhile, `onBegin` is called again and
-   * the list starts over. Returns 0 or an errno.
+   * the list starts over.
    */
-  dump(encode: (sequence: number) => Uint8Array, onBegin: () => void, onMessage: OnMessage): number {
+  dump(encode: (sequence: number) => Uint8Array, onBegin: () => void, onMessage: OnMessage): NetlinkAck {
     for (let i = 0; ; i++) {
       onBegin();
-      const sequence = this.#nextSequence();
-      const bytes = encode(sequence);
-      this.#sending.bytes.set(bytes);
-      const sent = send(this.#fd, this.#sending, 0, bytes.length, MSG_DONTWAIT);
-      if (sent < 0) return -sent;
-      const { errno, interrupted } = this.#read(sequence, onMessage);
-      if (errno !== 0 || !interrupted) return errno;
+      const { interrupted, ...ack } = this.#ask(encode, onMessage);
+      if (ack.errno !== 0 || !interrupted) return ack;
       // It never stands still: what was listed last is near enough, and notifications tell the rest.
-      if (i >= INTERRUPTED_MAX) return 0;
+      if (i >= INTERRUPTED_MAX) return ack;
     }
   }
 
   /** As `request`; throws a NetlinkError that says `what` was refused. */
   change(what: string, encode: (sequence: number) => Uint8Array): void {
-    const errno = this.request(encode);
-    if (errno !== 0) throw new NetlinkError(errno, what);
+    const refusal = this.attempt(() => what, encode);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /** As `change`; returns the NetlinkError, for whoever can do something else then. */
+  attempt(what: () => string, encode: (sequence: number) => Uint8Array): NetlinkError | undefined {
+    const { errno, reason } = this.#ask(encode, () => undefined);
+    return errno === 0 ? undefined : new NetlinkError(errno, what(), reason);
   }
 
   close(): void {
@@ -121,17 +122,26 @@ export class NetlinkSocket {
     return this.#sequence;
   }
 
-  #read(sequence: number, onMessage: OnMessage): { readonly errno: number; readonly interrupted: boolean } {
+  #ask(encode: (sequence: number) => Uint8Array, onMessage: OnMessage): Outcome {
+    const sequence = this.#nextSequence();
+    const bytes = encode(sequence);
+    if (bytes.length > SEND_BYTES) return { ...failed(EMSGSIZE), interrupted: false };
+    this.#sending.bytes.set(bytes);
+    const sent = send(this.#fd, this.#sending, 0, bytes.length, MSG_DONTWAIT);
+    return sent < 0 ? { ...failed(-sent), interrupted: false } : this.#read(sequence, onMessage);
+  }
+
+  #read(sequence: number, onMessage: OnMessage): Outcome {
     let interrupted = false;
     for (let stale = 0; stale < STALE_MAX; ) {
       const got = recv(this.#fd, this.#receiving, 0, RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC);
       if (got === -EAGAIN) {
         if (this.#poll.wait(ANSWER_US_MAX) > 0) continue;
-        return { errno: ETIMEDOUT, interrupted };
+        return { ...failed(ETIMEDOUT), interrupted };
       }
       if (got === -EINTR) continue;
-      if (got < 0) return { errno: got === -ENOBUFS ? ENOBUFS : -got, interrupted };
-      if (got > RECEIVE_BYTES) return { errno: EMSGSIZE, interrupted };
+      if (got < 0) return { ...failed(-got), interrupted };
+      if (got > RECEIVE_BYTES) return { ...failed(EMSGSIZE), interrupted };
       const bytes = this.#receiving.bytes.subarray(0, got);
       for (let at = 0; at < got; ) {
         const parsed = parseNetlinkMessage(bytes, at);
@@ -143,15 +153,17 @@ export class NetlinkSocket {
           continue;
         }
         if ((flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
-        if (type === NLMSG_ERROR || type === NLMSG_DONE) return { errno: errnoOf(payload), interrupted };
+        if (type === NLMSG_ERROR || type === NLMSG_DONE) {
+          return { ...parseNetlinkAck(type, flags, payload), interrupted };
+        }
         onMessage(type, payload);
       }
     }
-    return { errno: ETIMEDOUT, interrupted };
+    return { ...failed(ETIMEDOUT), interrupted };
   }
 }
 
-/** Both end with a number that is 0 or −errno. */
-function errnoOf(payload: Uint8Array): number {
-  return payload.length < 4 ? 0 : Math.abs(viewOf(payload).getInt32(0, true));
+/** Without a word of the kernel's. */
+function failed(errno: number): NetlinkAck {
+  return { errno, reason: undefined };
 }

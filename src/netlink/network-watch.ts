@@ -110,7 +110,7 @@ export class NetworkWatch {
 
   #list(subject: RouteSubject): void {
     const begun = performance.now();
-    const errno = this.#socket.dump(
+    const { errno, reason } = this.#socket.dump(
       (sequence) => encodeRouteDump(subject, undefined, sequence),
       () => this.#network.forget(subject),
       (type, payload) => {
@@ -118,7 +118,7 @@ export class NetworkWatch {
         this.#network.apply(message);
       },
     );
-    if (errno !== 0) throw new NetlinkError(errno, `listing every ${subject}`);
+    if (errno !== 0) throw new NetlinkError(errno, `listing every ${subject}`, reason);
     if (subject !== 'route') return;
     this.#routesChanged = false;
     this.#routesListedAt = performance.now();

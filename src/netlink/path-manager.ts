@@ -1,6 +1,7 @@
 // The kernel's MPTCP path manager of one network namespace: its endpoints and limits; and what it does at the word of a
 // userspace path manager, for connections that began under one (net.mptcp.path_manager=userspace).
 
+import { formatHostPort } from '../wire/destination.ts';
 import { encodeGetFamily, type GenericFamily, parseFamily, parseGenericMessage } from '../wire/genetlink.ts';
 import {
   encodePmRequest,
@@ -17,6 +18,12 @@ import {
 import { NetlinkError } from './netlink-error.ts';
 import { NetlinkProtocol, NetlinkSocket } from './netlink-socket.ts';
 import { Notifications } from './notifications.ts';
+
+const DOING = {
+  createSubflow: 'opening a subflow',
+  destroySubflow: 'ending the subflow',
+  setSubflowFlags: 'changing the subflow',
+} as const;
 
 export class PathManager {
   readonly #socket: NetlinkSocket;
@@ -85,7 +92,7 @@ export class PathManager {
 
   /**
    * Opens, ends or changes a subflow of a connection; an id belongs to one pair of local address and port as long as the
-   * connection uses it. Returns 0 or an errno: EINVAL for a connection that is not ours to manage (or is gone), for an id
+   * connection uses it. Returns the refusal, if it is one: EINVAL for a connection that is not ours to manage (or is gone), for an id
    * that has another address and for an address that has another id; ESRCH for a subflow that there is not; EADDRNOTAVAIL,
    * EADDRINUSE as connect(2).
    */
@@ -94,21 +101,30 @@ export class PathManager {
     token: number,
     address: PmAddress,
     remote: PmAddress,
-  ): number {
-    return this.#ask({ kind, token, address, remote });
+  ): NetlinkError | undefined {
+    const between = (): string =>
+      `from ${formatHostPort(address.address, address.port)} to ${formatHostPort(remote.address, remote.port)}`;
+    return this.#attempt(() => `${DOING[kind]} of MPTCP connection ${token} ${between()}`, {
+      kind,
+      token,
+      address,
+      remote,
+    });
   }
 
-  /** Tells the peer of a connection of a local address (ADD_ADDR, RFC 8684 §3.4.1). Returns 0 or an errno. */
-  announce(token: number, address: PmAddress): number {
-    return this.#ask({ kind: 'announce', token, address });
+  /** Tells the peer of a connection of a local address (ADD_ADDR, RFC 8684 §3.4.1). Returns the refusal, if it is one. */
+  announce(token: number, address: PmAddress): NetlinkError | undefined {
+    const what = (): string => `announcing ${address.address} to the peer of MPTCP connection ${token}`;
+    return this.#attempt(what, { kind: 'announce', token, address });
   }
 
   /**
    * Tells the peer of a connection that an address is gone (REMOVE_ADDR): it ends its side of the subflows; ours are to be
-   * destroyed. Returns 0 or an errno: EINVAL for an id that the connection does not use.
+   * destroyed. Returns the refusal, if it is one: EINVAL for an id that the connection does not use.
    */
-  remove(token: number, id: number): number {
-    return this.#ask({ kind: 'remove', token, id });
+  remove(token: number, id: number): NetlinkError | undefined {
+    const what = (): string => `withdrawing address ${id} from the peer of MPTCP connection ${token}`;
+    return this.#attempt(what, { kind: 'remove', token, id });
   }
 
   /** Local addresses that a connection has announced or joined from. At most 255. Throws a NetlinkError. */
@@ -137,7 +153,7 @@ export class PathManager {
 
   #list(request: PmRequest, what: string): PmAddress[] {
     let addresses: PmAddress[] = [];
-    const errno = this.#socket.dump(
+    const { errno, reason } = this.#socket.dump(
       (sequence) => encodePmRequest(this.#family, request, sequence),
       () => {
         addresses = [];
@@ -147,12 +163,12 @@ export class PathManager {
         if (address !== undefined) addresses.push(address);
       },
     );
-    if (errno !== 0) throw new NetlinkError(errno, what);
+    if (errno !== 0) throw new NetlinkError(errno, what, reason);
     return addresses;
   }
 
-  #ask(request: PmRequest): number {
-    return this.#socket.request((sequence) => encodePmRequest(this.#family, request, sequence));
+  #attempt(what: () => string, request: PmRequest): NetlinkError | undefined {
+    return this.#socket.attempt(what, (sequence) => encodePmRequest(this.#family, request, sequence));
   }
 
   #change(what: string, request: PmRequest): void {

@@ -11,16 +11,21 @@ import { Connections } from './connections.ts';
 import { desiredSubflows, type Policy, type Settings, type SubflowPath, type Wanted } from './desired.ts';
 import { planConnection, planServed, type Step } from './steps.ts';
 
-/** What the kernel is asked; see PathManager. Every call returns 0 or an errno. */
+/** Why the kernel did not do what it was asked. */
+export interface Refusal {
+  readonly errno: number;
+}
+
+/** What the kernel is asked; see PathManager. */
 export interface SubflowCommands {
   changeSubflow(
     kind: 'createSubflow' | 'destroySubflow' | 'setSubflowFlags',
     token: number,
     address: PmAddress,
     remote: PmAddress,
-  ): number;
-  announce(token: number, address: PmAddress): number;
-  remove(token: number, id: number): number;
+  ): Refusal | undefined;
+  announce(token: number, address: PmAddress): Refusal | undefined;
+  remove(token: number, id: number): Refusal | undefined;
 }
 
 export interface DirectorOptions {
@@ -205,8 +210,8 @@ export class Director {
         return this.#create(connection, step.wanted, now);
       case 'set-backup': {
         const { subflow, backup } = step;
-        const errno = this.#change('setSubflowFlags', connection, subflow, backup ? ['backup'] : []);
-        if (errno === 0) subflow.backup = backup;
+        const refusal = this.#change('setSubflowFlags', connection, subflow, backup ? ['backup'] : []);
+        if (refusal === undefined) subflow.backup = backup;
         return;
       }
       case 'destroy':
@@ -218,9 +223,9 @@ export class Director {
         return;
       case 'announce': {
         const id = connection.idFor(step.address, undefined);
-        const errno = this.#kernel.announce(connection.token, pmAddress(step.address, step.port, id, ['signal'], 0));
+        const refusal = this.#kernel.announce(connection.token, pmAddress(step.address, step.port, id, ['signal'], 0));
         // Refused: as long as this address is wanted there is no use in asking again.
-        connection.told.set(step.address, errno === 0 ? id : 0);
+        connection.told.set(step.address, refusal === undefined ? id : 0);
         return;
       }
       case 'withdraw': {
@@ -240,14 +245,15 @@ export class Director {
       const from = port === 0 ? undefined : port;
       const id = connection.idFor(address, from);
       const local = pmAddress(address, port, id, backup ? ['backup'] : [], index);
-      const errno = this.#kernel.changeSubflow(
+      const refusal = this.#kernel.changeSubflow(
         'createSubflow',
         connection.token,
         local,
         pmAddress(remote.address, remote.port),
       );
-      if (errno === 0) return join.began(now, connection.rttMs(address) ?? this.#rtts.get(address), backup);
+      if (refusal === undefined) return join.began(now, connection.rttMs(address) ?? this.#rtts.get(address), backup);
       // Another id or port may do; else it is no connection of ours, or the address has gone.
+      const { errno } = refusal;
       if (errno === EINVAL || errno === EADDRINUSE) connection.forgetId(address, from);
       if (errno !== EINVAL && errno !== EADDRINUSE) break;
     }
@@ -264,7 +270,7 @@ export class Director {
     { token }: Connection,
     { local, remote, localId }: Subflow,
     flags: readonly EndpointFlag[],
-  ): number {
+  ): Refusal | undefined {
     const from = pmAddress(local.address, local.port, localId, flags, 0);
     return this.#kernel.changeSubflow(kind, token, from, pmAddress(remote.address, remote.port));
   }

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 
 import { TimerHeap } from '#anabranch/dataplane/timers.js';
 import type { Policy, Settings, SubflowPath } from '#anabranch/paths/userspace/desired.js';
-import { Director, type SubflowCommands } from '#anabranch/paths/userspace/director.js';
+import { Director, type Refusal, type SubflowCommands } from '#anabranch/paths/userspace/director.js';
 import type { PmAddress, PmEvent, PmEventKind } from '#anabranch/wire/mptcp-pm.js';
 import type { SubflowProgress } from '#anabranch/wire/subflow-dump.js';
 
@@ -76,16 +76,16 @@ export class FakeKernel implements SubflowCommands {
     this.director.onEvent(this.#event('established', live, more));
   }
 
-  announce(token: number, { address, id, port }: PmAddress): number {
+  announce(token: number, { address, id, port }: PmAddress): Refusal | undefined {
     this.log.push(`announce ${token} ${address} ${id} ${port}`);
-    return 0;
+    return undefined;
   }
 
-  remove(token: number, id: number): number {
+  remove(token: number, id: number): Refusal | undefined {
     this.log.push(`remove ${token} ${id}`);
     for (const [key, known] of this.#entries)
       if (known === id && key.startsWith(`${token} `)) this.#entries.delete(key);
-    return 0;
+    return undefined;
   }
 
   changeSubflow(
@@ -93,7 +93,7 @@ export class FakeKernel implements SubflowCommands {
     token: number,
     { address, id, port, flags }: PmAddress,
     remote: PmAddress,
-  ): number {
+  ): Refusal | undefined {
     const backup = flags.includes('backup');
     if (kind === 'createSubflow') return this.#create(token, { address, id, port }, remote, backup);
     const found = this.live.find(
@@ -104,14 +104,14 @@ export class FakeKernel implements SubflowCommands {
         one.remote.address === remote.address &&
         one.remote.port === remote.port,
     );
-    if (found === undefined) return ESRCH;
+    if (found === undefined) return { errno: ESRCH };
     if (kind === 'setSubflowFlags') {
       found.backup = backup;
-      return 0;
+      return undefined;
     }
     this.live = this.live.filter((one) => one !== found);
     this.#later.push({ at: this.now, event: this.#event('subflow-closed', found) });
-    return 0;
+    return undefined;
   }
 
   /** Lets time pass, in steps of 10 ms. */
@@ -157,14 +157,19 @@ export class FakeKernel implements SubflowCommands {
     return of.map(({ local: { address }, backup }) => (backup ? `(${address})` : address)).join(' ');
   }
 
-  #create(token: number, from: { address: string; id: number; port: number }, to: PmAddress, backup: boolean): number {
+  #create(
+    token: number,
+    from: { address: string; id: number; port: number },
+    to: PmAddress,
+    backup: boolean,
+  ): Refusal | undefined {
     const { address, id, port } = from;
     const key = `${token} ${address} ${port}`;
     const known = this.#entries.get(key);
     const isTaken = [...this.#entries].some(
       ([one, taken]) => taken === id && one !== key && one.startsWith(`${token} `),
     );
-    if ((known !== undefined && known !== id) || isTaken) return EINVAL;
+    if ((known !== undefined && known !== id) || isTaken) return { errno: EINVAL };
     assert.ok(id > 0 && id < 256);
     this.#entries.set(key, id);
     const local = { address, port: port === 0 ? this.#nextPort++ : port };
@@ -177,7 +182,7 @@ export class FakeKernel implements SubflowCommands {
     } else if (!this.dead.has(address)) {
       this.#later.push({ at, event: this.#event('subflow-established', live), live });
     }
-    return 0;
+    return undefined;
   }
 
   #event(kind: PmEventKind, { token, local, remote, id }: Live, more: Partial<PmEvent> = {}): PmEvent {
