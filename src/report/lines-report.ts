@@ -1,5 +1,6 @@
 // The figures of a report, from a JSON-lines log: one pass, in bounded memory, whatever the file's size.
 
+import type { FlowFilter } from '../flowlog/queries.ts';
 import { isNetworkFault, parseNetwork } from '../routing/network.ts';
 import { NetworkSet } from '../routing/network-set.ts';
 import { canonicalIp } from '../wire/ip.ts';
@@ -21,16 +22,8 @@ import {
 } from './report.ts';
 import { NAMES_MAX, Tally } from './tally.ts';
 
-export interface LinesFilter {
-  readonly since?: number | undefined;
-  readonly until?: number | undefined;
-  readonly destination?: string | undefined;
-  readonly client?: string | undefined;
-  readonly user?: string | undefined;
-  readonly end?: string | undefined;
-  readonly inbound?: string | undefined;
-  readonly outbound?: string | undefined;
-}
+/** A file is of one gateway, and is not searched. */
+export type LinesFilter = Omit<FlowFilter, 'gateway' | 'search'>;
 
 export interface LinesRequest {
   readonly path: string;
