@@ -5,13 +5,8 @@ import { useEffect } from 'preact/hooks';
 import type { PastFlowView, PastPage } from '../source.ts';
 import { formatAge, formatBytes, formatMoment } from './format.tsx';
 import { Picture, type Pictures, picturesFrom } from './pictures.tsx';
+import { SPANS } from './spans.tsx';
 
-const SPANS = [
-  { label: 'last hour', ms: 3_600_000 },
-  { label: 'last day', ms: 86_400_000 },
-  { label: 'last week', ms: 7 * 86_400_000 },
-  { label: 'all there is', ms: undefined },
-] as const;
 /** A search begins when the typing pauses. */
 const TYPING_MS = 250;
 

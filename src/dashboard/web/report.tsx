@@ -2,13 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { Picture, type Pictures, picturesFrom } from './pictures.tsx';
-
-const SPANS = [
-  { label: 'Last hour', ms: 3_600_000 },
-  { label: 'Last day', ms: 86_400_000 },
-  { label: 'Last week', ms: 7 * 86_400_000 },
-  { label: 'All there is', ms: undefined },
-] as const;
+import { SPANS } from './spans.tsx';
 
 const chosen = signal<string | undefined>(undefined);
 const drawn = signal<Pictures>([]);
