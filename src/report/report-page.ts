@@ -5,7 +5,7 @@ import type { FlowDetail } from './flow-detail.ts';
 import type { Histogram } from './histogram.ts';
 import { type Drawn, figureOf, type Html, pageOf, tableOf, tilesOf } from './html.ts';
 import { bytesOf, type Report, type Share, SILENCE_MS } from './report.ts';
-import { destinationOf, formatQuantile, QUANTILES } from './text.ts';
+import { destinationOf, formatQuantile, MPTCP_HEADS, mptcpRows, QUANTILES } from './text.ts';
 import { isFallback, mptcpWords } from './words.ts';
 
 export function pageOfReport(report: Report, drawn: readonly Drawn[]): string {
@@ -18,7 +18,7 @@ export function pageOfReport(report: Report, drawn: readonly Drawn[]): string {
     parts: [
       tilesOf(tilesOfReport(report)),
       ...drawn.map(figureOf),
-      mptcpTable(report),
+      tableOf('MPTCP, and why not', MPTCP_HEADS, mptcpRows(report)),
       endTable(report),
       percentileTable(report),
       flowTable(report),
@@ -44,24 +44,6 @@ function tilesOfReport({ flows, bytesUp, bytesDown, working, survived, clientSid
       text: 'wanted MPTCP and had to go over TCP',
     },
   ];
-}
-
-function mptcpTable({ clientSide, serverSide, flows }: Report): Html {
-  const side = (name: string, shares: readonly Share[]) =>
-    shares
-      .filter((share) => share.name !== undefined)
-      .map((share) => [
-        name,
-        mptcpWords(share.name),
-        formatCount(share.flows),
-        formatPercent(share.flows, flows),
-        formatBytes(share.bytes),
-      ]);
-  return tableOf(
-    'MPTCP, and why not',
-    ['side', 'travelled as', '#flows', '#share', '#volume'],
-    [...side('client', clientSide), ...side('server', serverSide)],
-  );
 }
 
 function endTable({ ends, flows }: Report): Html {

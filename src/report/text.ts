@@ -61,7 +61,8 @@ function survivalLines({ survived: { subflowLost, silent } }: Report): string[] 
   ];
 }
 
-function mptcpLines({ clientSide, serverSide, flows }: Report): string[] {
+/** Of both sides: what connections travelled as, and how many. */
+export function mptcpRows({ clientSide, serverSide, flows }: Report): string[][] {
   const side = (name: string, shares: readonly Share[]): string[][] =>
     shares
       .filter((share) => share.name !== undefined)
@@ -72,10 +73,14 @@ function mptcpLines({ clientSide, serverSide, flows }: Report): string[] {
         formatPercent(share.flows, flows),
         formatBytes(share.bytes),
       ]);
-  const rows = [...side('client', clientSide), ...side('server', serverSide)];
-  return rows.length === 0
-    ? []
-    : ['MPTCP, and why not', ...table(['side', 'travelled as', '#flows', '#share', '#volume'], rows)];
+  return [...side('client', clientSide), ...side('server', serverSide)];
+}
+
+export const MPTCP_HEADS = ['side', 'travelled as', '#flows', '#share', '#volume'];
+
+function mptcpLines(report: Report): string[] {
+  const rows = mptcpRows(report);
+  return rows.length === 0 ? [] : ['MPTCP, and why not', ...table(MPTCP_HEADS, rows)];
 }
 
 function endLines({ ends, flows }: Report): string[] {
