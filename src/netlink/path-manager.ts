@@ -92,9 +92,9 @@ export class PathManager {
 
   /**
    * Opens, ends or changes a subflow of a connection; an id belongs to one pair of local address and port as long as the
-   * connection uses it. Returns the refusal, if it is one: EINVAL for a connection that is not ours to manage (or is gone), for an id
-   * that has another address and for an address that has another id; ESRCH for a subflow that there is not; EADDRNOTAVAIL,
-   * EADDRINUSE as connect(2).
+   * connection uses it. Returns the refusal, if it is one: EINVAL for a connection that is not ours to manage (or is gone),
+   * for an id that has another address, for an address that has another id, and of `setSubflowFlags` until the peer has
+   * confirmed the subflow; ESRCH for a subflow that there is not; EADDRNOTAVAIL, EADDRINUSE as connect(2).
    */
   changeSubflow(
     kind: 'createSubflow' | 'destroySubflow' | 'setSubflowFlags',

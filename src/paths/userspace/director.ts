@@ -44,6 +44,8 @@ const EINVAL = 22;
 const EADDRINUSE = 98;
 /** Ports or ids tried for one subflow. */
 const TRIES = 4;
+/** A subflow can be spared only once its peer has confirmed it, a round trip after it came to stand; so ask again. */
+const SPARE_AGAIN_MS = 100;
 /** Which path is fastest is asked anew after this time. */
 const LATENCY_MS = 2_000;
 /** Weight of the newest round trip. */
@@ -173,10 +175,11 @@ export class Director {
     const { steps, nextAt } = connection.serverSide
       ? planServed(connection, wanted, paths)
       : planConnection(connection, wanted, paths, { now, isOnly: policy.wish.kind === 'only' });
-    for (const step of steps) this.#take(connection, step, now);
+    const refused = steps.filter((step) => !this.#take(connection, step, now));
     // What was begun just now must be looked at as well.
     const joins = wanted.map((one) => connection.join(one).nextAt).filter((at) => at !== undefined);
-    this.#lookAgain(connection, Math.min(nextAt ?? Number.POSITIVE_INFINITY, ...joins));
+    const again = refused.length > 0 ? now + SPARE_AGAIN_MS : Number.POSITIVE_INFINITY;
+    this.#lookAgain(connection, Math.min(nextAt ?? Number.POSITIVE_INFINITY, again, ...joins));
   }
 
   #pathsFor(connection: Connection): readonly SubflowPath[] {
@@ -204,35 +207,39 @@ export class Director {
     if (next !== Number.POSITIVE_INFINITY) this.#loop.arm(this.#timer, Math.max(next, now + 1));
   }
 
-  #take(connection: Connection, step: Step, now: number): void {
+  /** False: it was refused, and is to be tried again. */
+  #take(connection: Connection, step: Step, now: number): boolean {
     switch (step.kind) {
       case 'create':
-        return this.#create(connection, step.wanted, now);
+        this.#create(connection, step.wanted, now);
+        return true;
       case 'set-backup': {
         const { subflow, backup } = step;
         const refusal = this.#change('setSubflowFlags', connection, subflow, backup ? ['backup'] : []);
         if (refusal === undefined) subflow.backup = backup;
-        return;
+        return refusal === undefined;
       }
       case 'destroy':
-        return this.#destroy(connection, step.subflow);
+        this.#destroy(connection, step.subflow);
+        return true;
       case 'leave':
         // First, for it travels over the other paths, and needs what destroying makes the kernel forget.
         for (const id of connection.takeIds(step.address)) this.#kernel.remove(connection.token, id);
         for (const subflow of step.subflows) this.#destroy(connection, subflow);
-        return;
+        return true;
       case 'announce': {
         const id = connection.idFor(step.address, undefined);
         const refusal = this.#kernel.announce(connection.token, pmAddress(step.address, step.port, id, ['signal'], 0));
         // Refused: as long as this address is wanted there is no use in asking again.
         connection.told.set(step.address, refusal === undefined ? id : 0);
-        return;
+        return true;
       }
       case 'withdraw': {
         const id = connection.told.get(step.address) ?? 0;
         connection.told.delete(step.address);
         connection.forgetId(step.address, undefined);
         if (id > 0) this.#kernel.remove(connection.token, id);
+        return true;
       }
     }
   }

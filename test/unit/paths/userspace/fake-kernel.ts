@@ -48,6 +48,8 @@ export class FakeKernel implements SubflowCommands {
   readonly dead = new Set<string>();
   /** Joins to these ports are refused. */
   readonly refusing = new Set<number>();
+  /** Until its peer has confirmed it, a subflow cannot be spared. */
+  confirmed = true;
   live: Live[] = [];
   #later: { readonly at: number; readonly event: PmEvent; readonly live?: Live }[] = [];
   /** By connection, address and port. */
@@ -106,6 +108,7 @@ export class FakeKernel implements SubflowCommands {
     );
     if (found === undefined) return { errno: ESRCH };
     if (kind === 'setSubflowFlags') {
+      if (!this.confirmed) return { errno: EINVAL };
       found.backup = backup;
       return undefined;
     }
