@@ -58,14 +58,23 @@ const PACKAGES = [
     name: 'mptcpd',
     proof: '/usr/libexec/mptcpd',
     service: 'mptcp',
-    sets: ['bench'],
-    use: 'peer: path manager, in the experiments recovery and dead-route',
+    sets: ['test', 'bench'],
+    use: 'peer: path manager, beside ours and in the experiments recovery and dead-route',
   },
   {
     name: 'mptcpd-plugins',
     proof: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/mptcpd/addr_adv.so`,
-    sets: ['bench'],
+    sets: ['test', 'bench'],
     use: 'what mptcpd does with addresses',
+  },
+  // Nothing to install on a machine whose network somebody depends on: its test runs where it is already, and in CI.
+  { name: 'dbus-daemon', proof: 'dbus-daemon', sets: ['ci'], use: 'what NetworkManager speaks by' },
+  {
+    name: 'network-manager',
+    proof: 'NetworkManager',
+    service: 'NetworkManager',
+    sets: ['ci'],
+    use: 'peer: path manager, beside ours',
   },
   { name: 'tcpdump', proof: 'tcpdump', sets: ['bench'], use: 'packet timestamps for the added delay' },
 ];
@@ -80,21 +89,23 @@ export function systemPath() {
   return [...new Set([...directories, ...SBIN])].join(':');
 }
 
-/** Makes the packages of one set present as far as this user can, and says aloud what stays missing. */
-export function provideSystemPackages(set) {
-  const missing = missingPackages(set);
+/** Makes the packages of these sets present as far as this user can, and says aloud what stays missing. */
+export function provideSystemPackages(...wanted) {
+  const missing = missingPackages(wanted);
   if (missing.length === 0) return;
   const installable = process.getuid() === 0 && findCommand('apt-get') !== undefined;
   if (installable) install(missing);
-  const left = missingPackages(set);
+  const left = missingPackages(wanted);
   if (left.length === 0) return;
   console.error(`anabranch: system packages missing; what needs them is skipped:`);
   for (const { name, use } of left) console.error(`  ${name.padEnd(20)} ${use}`);
   if (!installable) console.error(`To have them: sudo apt-get install ${left.map(({ name }) => name).join(' ')}`);
 }
 
-function missingPackages(set) {
-  return PACKAGES.filter(({ sets, proof }) => sets.includes(set) && findCommand(proof) === undefined);
+function missingPackages(wanted) {
+  return PACKAGES.filter(
+    ({ sets, proof }) => sets.some((set) => wanted.includes(set)) && findCommand(proof) === undefined,
+  );
 }
 
 function findCommand(proof) {

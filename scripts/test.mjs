@@ -1,6 +1,7 @@
 // npm test [-- [--no-setup] [suite …]]: everything a test run needs, then node's own runner over build/test.
 // Suites are the folders of test/; none named means all. --no-setup installs nothing (no network, no root).
-// In CI nothing may be skipped for want of a tool: ANABRANCH_REQUIRE_ALL=1 makes test/requirements.ts fail instead.
+// In CI nothing may be skipped for want of a tool: ANABRANCH_REQUIRE_ALL=1 makes test/requirements.ts fail instead. So more
+// is installed there.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -31,10 +32,11 @@ await runSetup(async () => {
   compile(root, ['src', 'test', 'bench']);
   const suites = chooseSuites(named);
   // Unit tests use no foreign program.
-  if (setup && suites.some((suite) => suite !== 'unit')) provideSystemPackages('test');
+  const isCi = process.env.CI === 'true';
+  if (setup && suites.some((suite) => suite !== 'unit')) provideSystemPackages('test', ...(isCi ? ['ci'] : []));
 
   process.env.PATH = systemPath();
-  if (process.env.CI === 'true') process.env.ANABRANCH_REQUIRE_ALL ??= '1';
+  if (isCi) process.env.ANABRANCH_REQUIRE_ALL ??= '1';
   process.chdir(root);
   await runTests(suites);
 });

@@ -12,7 +12,7 @@ export function requireRoot(): SkipReason {
   return process.getuid?.() === 0 ? false : missing('needs root');
 }
 
-/** Commands on PATH; `npm test` adds the sbin directories and, as root, installs the packages that hold them. */
+/** Commands on PATH, or by their whole path; `npm test` adds the sbin directories and, as root, installs the packages that hold them. */
 export function requireCommands(...commands: readonly string[]): SkipReason {
   const absent = commands.filter((command) => !commandExists(command));
   return absent.length === 0 ? false : missing(`needs the command ${absent.join(', ')}`);
@@ -35,14 +35,17 @@ export function requireMptcp(): SkipReason {
 }
 
 function commandExists(command: string): boolean {
-  return (process.env.PATH ?? '').split(':').some((directory) => {
-    try {
-      accessSync(join(directory, command), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  if (command.startsWith('/')) return isExecutable(command);
+  return (process.env.PATH ?? '').split(':').some((directory) => isExecutable(join(directory, command)));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function missing(reason: string): string {
