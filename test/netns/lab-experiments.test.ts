@@ -184,6 +184,39 @@ repetitions: 3
     assert.deepEqual(left, []);
   });
 
+  test('an anabranch reads another configuration in mid-run', async () => {
+    const outbound = (name: string): string =>
+      `{ name: ${name}, type: socks, server: "\${address.gateway.core}:1080", transport: mptcp }`;
+    const text = `${SCENE.replace(`outbounds: [${outbound('up')}]`, `outbounds: [${outbound('up')}, ${outbound('other')}]`)}
+workloads:
+  ask: { kind: connect-close, from: client, to: server, via: "127.0.0.1:1080", perSecond: 10, seconds: 4s }
+reloads: [{ at: 2s, process: near, with: { rules: [{ use: other }] } }]
+measures: { over-wifi: { take: subflows, process: near, link: wifi }, finished: { take: finished, of: ask } }
+repetitions: 1
+`;
+    const { status, stderr, left } = await labRun('reloads', text);
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(left, []);
+    const { settings } = JSON.parse(readFileSync(join(directory, 'reloads.json'), 'utf8')) as ExperimentResult;
+    const { flows, steps, figures } = settings[0]!.runs[0]!;
+    assert.deepEqual(
+      steps.map(({ what }) => what),
+      ['near reloads: rules'],
+    );
+    const outbounds = (flows.near as { outbound: string }[]).map((flow) => flow.outbound);
+    assert.deepEqual([outbounds[0], outbounds.at(-1)], ['up', 'other']);
+    assert.equal(figures.finished, 100);
+    assert.ok((figures['over-wifi'] ?? 0) >= outbounds.length, `${figures['over-wifi']} of ${outbounds.length}`);
+  });
+
+  test('a reload that takes no effect ends the experiment', async () => {
+    const text = `${SCENE}${DOWNLOAD('20s')}reloads: [{ at: 500ms, process: near, with: { workers: 2 } }]\n`;
+    const { status, stderr, left } = await labRun('unheard', text);
+    assert.equal(status, 1);
+    assert.match(stderr, /unheard, all, run 1 of 5: process near reloaded, but `workers` changes only with a restart/);
+    assert.deepEqual(left, []);
+  });
+
   for (const file of ['client', 'server'] as const) {
     test(`a workload whose ${file} dies ends the experiment`, async () => {
       let killed: Promise<void> | undefined;

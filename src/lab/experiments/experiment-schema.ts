@@ -97,6 +97,7 @@ export const experimentSchema = section(
     workloads: anyMap('a map from names to workloads'),
     timeline: z.array(z.unknown(), { error: 'a list of moments' }).default([]),
     courses: z.array(z.unknown(), { error: 'a list of courses' }).default([]),
+    reloads: z.array(z.unknown(), { error: 'a list of reloads' }).default([]),
     capacity: z.unknown().optional(),
     parameters: parameters.default({}),
     /** Settings that would say nothing new. */

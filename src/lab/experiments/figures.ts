@@ -1,9 +1,11 @@
 // The figures of one run, from what was recorded in it. A figure is undefined when what it asks for did not happen.
 
-import { type ByteSeries, rateBetween } from '../../analysis/byte-series.ts';
+import { type ByteSeries, bytesBetween, rateBetween } from '../../analysis/byte-series.ts';
+import { beginsMs, ceasesMs } from '../../analysis/carrying.ts';
 import { quantileOfSorted, sortSamples } from '../../analysis/quantiles.ts';
 import { failoverMs, regainMs } from '../../analysis/recovery.ts';
 import { mean } from '../../analysis/summary.ts';
+import type { RecordedFlow } from '../measures/flow-records.ts';
 import type { Measures } from '../measures/sampler.ts';
 import type { LatencySamples, WorkloadResult } from '../workloads/workload.ts';
 import { payloadCapacity } from './capacity.ts';
@@ -18,6 +20,8 @@ export interface RunData {
   readonly endMs: number;
   readonly workloads: ReadonlyMap<string, WorkloadResult>;
   readonly measures: Measures;
+  /** Of each anabranch, by name. */
+  readonly flows: ReadonlyMap<string, readonly RecordedFlow[]>;
 }
 
 export function takeFigure(measure: Measure, run: RunData): number | undefined {
@@ -42,6 +46,17 @@ export function takeFigure(measure: Measure, run: RunData): number | undefined {
         rateBetween(series, originMs + measure.from, Math.min(endMs, originMs + (measure.to ?? Infinity))) / 1e6
       );
     }
+    case 'bytes':
+      return kilobytes(run, measure);
+    case 'begins':
+    case 'ceases': {
+      const series = linkSeries(run, measure.link, measure.direction);
+      const toMs = run.originMs + Math.min(measure.to ?? Infinity, run.endMs - run.originMs);
+      const ask = measure.take === 'begins' ? beginsMs : ceasesMs;
+      return seconds(series && ask(series, { fromMs: run.originMs + measure.after, toMs }));
+    }
+    case 'subflows':
+      return subflows(run, measure);
     case 'latency':
       return latency(run, measure, samplesOf(run, measure.of));
     case 'connect': {
@@ -109,6 +124,24 @@ function linkSeries({ scene, measures }: RunData, link: string, direction: 'up' 
   const hosts = scene.topology.links.find(({ name }) => name === link)?.hosts;
   const receiver = hosts?.[direction === 'down' ? 0 : 1];
   return measures.interfaces.find((one) => one.link === link && one.host === receiver)?.received;
+}
+
+function kilobytes(run: RunData, { link, direction, from, to }: Of<'bytes'>): number {
+  const toMs = Math.min(run.endMs, run.originMs + (to ?? Infinity));
+  const carried = (way: 'up' | 'down'): number => {
+    const series = linkSeries(run, link, way);
+    return series === undefined ? 0 : bytesBetween(series, run.originMs + from, toMs) / 1_000;
+  };
+  return direction === 'both' ? carried('up') + carried('down') : carried(direction);
+}
+
+/** Those that came to stand, by the addresses that the links had first. One without an answer has no round trip. */
+function subflows({ scene, flows }: RunData, { process, link }: Of<'subflows'>): number | undefined {
+  const records = flows.get(process);
+  const linkOf = (address: string): string | undefined =>
+    scene.topology.links.find(({ addresses }) => addresses.flat().some((one) => one.address === address))?.name;
+  const stood = records?.flatMap(({ serverSide }) => serverSide?.subflows ?? []).filter(({ rttMs }) => rttMs > 0);
+  return stood?.filter(({ local }) => link === undefined || linkOf(local.address) === link).length;
 }
 
 function regain(run: RunData, { link, direction, after, before, share, window }: Of<'regain'>): number | undefined {

@@ -13,6 +13,8 @@ const quantile = z
   .default('p50');
 const direction = z.enum(['up', 'down'], { error: 'up or down' }).default('down');
 
+const directions = z.enum(['up', 'down', 'both'], { error: 'up, down or both' }).default('both');
+
 const SHAPES = {
   /** Payload received, Mbit/s. */
   goodput: { of, ...window },
@@ -39,6 +41,13 @@ const SHAPES = {
   },
   /** What a link carried, Ethernet headers included, Mbit/s. */
   rate: { link: text('the name of a link'), direction, ...window },
+  /** What it carried in all, Ethernet headers included, kB. */
+  bytes: { link: text('the name of a link'), direction: directions, ...window },
+  /** From a moment until a link has carried its first, and its last, s; see analysis/carrying.ts. */
+  begins: { link: text('the name of a link'), direction, after: time, to: time.optional() },
+  ceases: { link: text('the name of a link'), direction, after: time, to: time.optional() },
+  /** Subflows that connections of an anabranch have had towards servers, over one link or over all. */
+  subflows: { process: text('the name of a process'), link: text('the name of a link').optional() },
   /** Of answers, ms. */
   latency: { of, ...window, at: quantile },
   /** Until connections stand, the proxy's handshake included, ms. */
@@ -67,6 +76,10 @@ export const measureSchema = z.discriminatedUnion(
     section({ take: z.literal('recovery'), ...SHAPES.recovery }, 'a measure of recovery'),
     section({ take: z.literal('regain'), ...SHAPES.regain }, 'a measure of regain'),
     section({ take: z.literal('rate'), ...SHAPES.rate }, 'a measure of rate'),
+    section({ take: z.literal('bytes'), ...SHAPES.bytes }, 'a measure of bytes'),
+    section({ take: z.literal('begins'), ...SHAPES.begins }, 'a measure of begins'),
+    section({ take: z.literal('ceases'), ...SHAPES.ceases }, 'a measure of ceases'),
+    section({ take: z.literal('subflows'), ...SHAPES.subflows }, 'a measure of subflows'),
     section({ take: z.literal('latency'), ...SHAPES.latency }, 'a measure of latency'),
     section({ take: z.literal('connect'), ...SHAPES.connect }, 'a measure of connect'),
     section({ take: z.literal('stalled'), ...SHAPES.stalled }, 'a measure of stalled'),
@@ -88,6 +101,10 @@ export const UNITS: Readonly<Record<MeasureKind, string>> = {
   recovery: 's',
   regain: 's',
   rate: 'Mbit/s',
+  bytes: 'kB',
+  begins: 's',
+  ceases: 's',
+  subflows: '',
   latency: 'ms',
   connect: 'ms',
   stalled: 'ms',

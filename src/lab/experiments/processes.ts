@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import type { HostProcess } from '../host.ts';
 import type { Lab } from '../lab.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
+import { askForReload } from './reload.ts';
 
 export interface ProcessSpec {
   readonly name: string;
@@ -29,6 +30,8 @@ export interface Processes {
   readonly running: readonly RunningProcess[];
   /** Rejects with a LabError as soon as one of them ends by itself; never resolves. */
   readonly died: Promise<never>;
+  /** Has an anabranch read another configuration; only those named in `reloading`. Rejects with a LabError. */
+  reload(name: string, anabranch: Readonly<Record<string, unknown>>): Promise<void>;
   /** Ends them all; in order for those that know SIGTERM. Resolves when they are gone. */
   stop(): Promise<void>;
 }
@@ -39,6 +42,8 @@ export interface ProcessOptions {
   /** How to run anabranch: the command before `run FILE`. */
   readonly anabranch: readonly string[];
   readonly signal: AbortSignal;
+  /** Those whose configuration will change in mid-run: they get an admin socket. */
+  readonly reloading: ReadonlySet<string>;
 }
 
 const READY_MS_MAX = 60_000;
@@ -82,26 +87,46 @@ export async function startProcesses(
       );
     }
     await Promise.race([died, Promise.all(running.map((one) => waitUntilReady(one, options.signal)))]);
-    return { running, died, stop };
+    const reload = (name: string, anabranch: Readonly<Record<string, unknown>>): Promise<void> => {
+      writeConfiguration(name, anabranch, options);
+      return askForReload(adminSocket(name, options), name);
+    };
+    return { running, died, reload, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
+/** Returns the file, and where flow records go. */
+function writeConfiguration(
+  name: string,
+  anabranch: Readonly<Record<string, unknown>>,
+  options: ProcessOptions,
+): { readonly file: string; readonly flowLog: string } {
+  const file = join(options.directory, `${name}.yaml`);
+  const flowLog = join(options.directory, `${name}.jsonl`);
+  const admin = options.reloading.has(name) ? adminSocket(name, options) : 'off';
+  const timeouts = { drain: DRAIN, ...(anabranch.timeouts as object | undefined) };
+  writeFileSync(file, stringify({ log: flowLog, ...anabranch, admin, timeouts }));
+  return { file, flowLog };
+}
+
+function adminSocket(name: string, { directory }: ProcessOptions): string {
+  return join(directory, `${name}.sock`);
+}
+
 function start(
   lab: Lab,
   spec: ProcessSpec,
-  { directory, anabranch }: ProcessOptions,
+  options: ProcessOptions,
 ): { started: RunningProcess; lastWords: () => string } {
   let command = spec.command ?? [];
   let flowLog: string | undefined;
   if (spec.anabranch !== undefined) {
-    flowLog = join(directory, `${spec.name}.jsonl`);
-    const file = join(directory, `${spec.name}.yaml`);
-    const timeouts = { drain: DRAIN, ...(spec.anabranch.timeouts as object | undefined) };
-    writeFileSync(file, stringify({ log: flowLog, admin: 'off', ...spec.anabranch, timeouts }));
-    command = [...anabranch, 'run', file];
+    const written = writeConfiguration(spec.name, spec.anabranch, options);
+    flowLog = written.flowLog;
+    command = [...options.anabranch, 'run', written.file];
   }
   const process = lab.host(spec.host).spawn(command, { env: spec.env, outputBytesMax: 0 });
   process.child.stdin.end();

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { createLab, type Lab } from '../lab.ts';
 import { LabError, LabErrorCode } from '../lab-error.ts';
 import { monotonicMs } from '../measures/clock.ts';
+import { parseFlowRecords, type RecordedFlow } from '../measures/flow-records.ts';
 import { type Measures, startSampler } from '../measures/sampler.ts';
 import type { TimelineAction } from '../timeline.ts';
 import { startWorkload } from '../workloads/start.ts';
@@ -52,13 +53,14 @@ export async function runScene(scene: Scene, options: RunOptions): Promise<Run> 
   let lab: Lab | undefined;
   try {
     lab = await createLab(scene.topology, { seed: options.seed, folders: [directory] });
-    const processes = await startProcesses(lab, scene.processes, { ...options, directory });
+    const reloading = new Set(scene.reloads.map(({ process }) => process));
+    const processes = await startProcesses(lab, scene.processes, { ...options, directory, reloading });
     try {
       const startedAt = new Date().toISOString();
       await sleep(SETTLE_MS, signal);
       const { data, steps } = await play(lab, scene, processes, options);
       await processes.stop();
-      return describe(startedAt, data, steps, processes, options.seed);
+      return describe(startedAt, { ...data, flows: flowsOf(processes) }, steps, options.seed);
     } finally {
       await processes.stop();
     }
@@ -73,7 +75,7 @@ async function play(
   scene: Scene,
   processes: Processes,
   options: RunOptions,
-): Promise<{ data: RunData; steps: Run['steps'] }> {
+): Promise<{ data: Omit<RunData, 'flows'>; steps: Run['steps'] }> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const sampler = await startSampler(lab, {
@@ -94,6 +96,12 @@ async function play(
         steps.push({ what: describeAction(action), atMs: startedMs, doneMs });
       },
     });
+    const reloads = scene.reloads.map(async ({ atMs, process, keys, anabranch }) => {
+      await sleep(atMs - (monotonicMs() - originMs), signal);
+      const startedMs = monotonicMs() - originMs;
+      await processes.reload(process, anabranch);
+      steps.push({ what: `${process} reloads: ${keys.join(', ')}`, atMs: startedMs, doneMs: monotonicMs() - originMs });
+    });
     const later = scene.workloads
       .filter(({ startMs }) => startMs > 0)
       .map(async (planned) => {
@@ -103,7 +111,7 @@ async function play(
     const results = Promise.all([...begun, ...later].map(async (run) => endWorkload(await run, signal)));
     // The script may be longer than the workloads: what is left of it then does not matter, unless it fails.
     const failed = new Promise<never>((_, reject) => {
-      script.catch(reject);
+      for (const one of [script, ...reloads]) one.catch(reject);
     });
     const workloads = new Map(await Promise.race([results, failed, processes.died, lab.failed]));
     options.signal.throwIfAborted();
@@ -145,11 +153,8 @@ async function endWorkload({ name, run }: Begun, signal: AbortSignal): Promise<[
   return [name, result];
 }
 
-function describe(startedAt: string, data: RunData, steps: Run['steps'], { running }: Processes, seed: number): Run {
+function describe(startedAt: string, data: RunData, steps: Run['steps'], seed: number): Run {
   const figures = [...data.scene.measures].map(([name, measure]) => [name, takeFigure(measure, data) ?? null] as const);
-  const flows = running.flatMap(({ spec, flowLog }) =>
-    flowLog === undefined ? [] : [[spec.name, readFlows(flowLog)] as const],
-  );
   return {
     seed,
     startedAt,
@@ -159,7 +164,7 @@ function describe(startedAt: string, data: RunData, steps: Run['steps'], { runni
     originMs: data.originMs,
     workloads: Object.fromEntries(data.workloads),
     measures: data.measures,
-    flows: Object.fromEntries(flows),
+    flows: Object.fromEntries(data.flows),
   };
 }
 
@@ -172,19 +177,22 @@ function describeAction(action: TimelineAction): string {
   return `${action.link} is cut: ${how} (${which})`;
 }
 
+function flowsOf({ running }: Processes): RunData['flows'] {
+  return new Map(
+    running.flatMap(({ spec, flowLog }) => (flowLog === undefined ? [] : [[spec.name, readFlows(flowLog)] as const])),
+  );
+}
+
 /** Rejects when the signal fires. */
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal });
 }
 
-function readFlows(path: string): unknown[] {
+function readFlows(path: string): RecordedFlow[] {
   try {
-    const lines = readFileSync(path, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '');
-    return lines.slice(0, FLOWS_MAX).map((line) => JSON.parse(line) as unknown);
+    return parseFlowRecords(readFileSync(path, 'utf8')).flows.slice(0, FLOWS_MAX);
   } catch {
-    // Cut off by a crash, or never written: a run is no worse for it.
+    // Never written: a run is no worse for it.
     return [];
   }
 }

@@ -1,6 +1,7 @@
 // One setting of an experiment, with everything filled in and checked: what the runner builds.
 
 import { z } from 'zod';
+import type { Config } from '../../config/config.ts';
 import type { Finding } from '../../config/fault.ts';
 import { findingsOf } from '../../config/issues.ts';
 import { suggest } from '../../config/nearest.ts';
@@ -17,6 +18,7 @@ import { type ExperimentValues, processesSchema } from './experiment-schema.ts';
 import { type Measure, measureSchema } from './measure-schema.ts';
 import { drawMoments } from './moments.ts';
 import type { ProcessSpec } from './processes.ts';
+import { type Reload, reloadSchema } from './reload.ts';
 import { fillTemplate, type Scope } from './template.ts';
 import { type PlannedWorkload, planWorkload, workloadSchema } from './workload-schema.ts';
 
@@ -25,6 +27,7 @@ export interface Scene {
   readonly processes: readonly ProcessSpec[];
   readonly workloads: readonly PlannedWorkload[];
   readonly timeline: readonly TimelineEntry[];
+  readonly reloads: readonly Reload[];
   /** The links that carry the payload, to say how much they can. */
   readonly capacity: CapacityQuery | undefined;
   readonly measures: ReadonlyMap<string, Measure>;
@@ -43,11 +46,11 @@ const capacitySchema = section(
 type TemplateFinding = Parameters<typeof fillTemplate>[3][number];
 type Values = Pick<
   ExperimentValues,
-  'topology' | 'processes' | 'workloads' | 'timeline' | 'courses' | 'capacity' | 'measures'
+  'topology' | 'processes' | 'workloads' | 'timeline' | 'courses' | 'reloads' | 'capacity' | 'measures'
 >;
 
 /** Whatever happens or is looked at in time. */
-const TIMED: readonly (keyof Values)[] = ['workloads', 'timeline', 'courses', 'measures'];
+const TIMED: readonly (keyof Values)[] = ['workloads', 'timeline', 'courses', 'reloads', 'measures'];
 
 /**
  * Fills in the values of one setting. `seed` draws the times that differ from run to run. Findings name the keys of the
@@ -77,10 +80,13 @@ export function prepareScene(
   const raw = fill('capacity', scope);
   const capacity = raw === undefined ? undefined : read(capacitySchema, raw, ['capacity'], findings);
   const courses = asList(fill('courses', scope)).flatMap((course, i) => readCourse(course, i, topology, findings));
+  const reloads = asList(withoutNull(fill('reloads', scope))).flatMap((raw, i) =>
+    readReload(raw, i, processes, findings),
+  );
   checkNames({ topology, processes, workloads, measures, capacity }, findings);
   if (findings.length > 0) return { findings };
   const timeline = [...topology.timeline, ...courses].sort((a, b) => a.atMs - b.atMs);
-  return { scene: { topology, processes, workloads, timeline, capacity, measures, moments } };
+  return { scene: { topology, processes, workloads, timeline, reloads, capacity, measures, moments } };
 }
 
 /** The topology with the experiment's timeline. */
@@ -135,16 +141,18 @@ function readProcesses(raw: unknown, topology: Topology, findings: Finding[]): P
       findings.push({ path, message: 'must have either anabranch or command', hint: 'one of the two' });
     }
     if (anabranch === undefined) return { name, host, command, env, ready };
-    const valid = validate(anabranch, { workers: 1, admin: undefined });
-    if ('findings' in valid) {
-      findings.push(
-        ...valid.findings.map((finding) => ({ ...finding, path: [...path, 'anabranch', ...finding.path] })),
-      );
-      return { name, host, anabranch, env, ready };
-    }
-    const ports = valid.config.inbounds.flatMap(({ listen }) => listen.map(({ port }) => port));
+    const config = readConfiguration(anabranch, [...path, 'anabranch'], findings);
+    if (config === undefined) return { name, host, anabranch, env, ready };
+    const ports = config.inbounds.flatMap(({ listen }) => listen.map(({ port }) => port));
     return { name, host, anabranch: { workers: 1, ...anabranch }, env, ready: [...ready, ...ports] };
   });
+}
+
+function readConfiguration(raw: object, path: Finding['path'], findings: Finding[]): Config | undefined {
+  const valid = validate(raw, { workers: 1, admin: undefined });
+  if ('config' in valid) return valid.config;
+  findings.push(...valid.findings.map((finding) => ({ ...finding, path: [...path, ...finding.path] })));
+  return undefined;
 }
 
 /** A parameter may leave entries out. */
@@ -173,8 +181,21 @@ function readCourse(raw: unknown, i: number, { links }: Topology, findings: Find
   return entries;
 }
 
+function readReload(raw: unknown, i: number, processes: readonly ProcessSpec[], findings: Finding[]): Reload[] {
+  const path = ['reloads', i];
+  const shape = read(reloadSchema, raw, path, findings);
+  if (shape === undefined) return [];
+  const own = processes.filter(({ anabranch }) => anabranch !== undefined);
+  requireName(shape.process, own, [...path, 'process'], 'no anabranch has this name', findings);
+  const before = own.find(({ name }) => name === shape.process)?.anabranch;
+  if (before === undefined) return [];
+  const anabranch = { ...before, ...shape.with };
+  if (readConfiguration(anabranch, [...path, 'with'], findings) === undefined) return [];
+  return [{ atMs: shape.at, process: shape.process, keys: Object.keys(shape.with), anabranch }];
+}
+
 function checkNames(
-  { topology, processes, workloads, measures, capacity }: Omit<Scene, 'timeline' | 'moments'>,
+  { topology, processes, workloads, measures, capacity }: Omit<Scene, 'timeline' | 'reloads' | 'moments'>,
   findings: Finding[],
 ): void {
   for (const { name, workload } of workloads) {
@@ -187,7 +208,7 @@ function checkNames(
   for (const [name, measure] of measures) {
     const path = ['measures', name];
     if ('of' in measure) requireName(measure.of, workloads, [...path, 'of'], 'no workload has this name', findings);
-    if ('link' in measure)
+    if ('link' in measure && measure.link !== undefined)
       requireName(measure.link, topology.links, [...path, 'link'], 'no link has this name', findings);
     if ('host' in measure)
       requireName(measure.host, topology.hosts, [...path, 'host'], 'no host has this name', findings);

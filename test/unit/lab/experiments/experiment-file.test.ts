@@ -28,6 +28,7 @@ processes:
 workloads:
   transfer: { kind: bulk, from: client, to: server, via: "\${address.server.wire}:1080", direction: "\${way.direction}", seconds: "\${seconds}" }
 timeline: [{ at: 1s, down: wire }]
+reloads: [{ at: 2s, process: proxy, with: { rules: [{ use: direct }] } }]
 capacity: { links: [wire], direction: "\${way.direction}", protocol: tcp }
 measures: { goodput: { take: goodput, of: transfer } }
 papers: [{ when: { way: down }, measure: goodput, figure: 5, source: a paper }]
@@ -72,6 +73,14 @@ describe('an experiment file', () => {
       scene.timeline.map(({ atMs }) => atMs),
       [1_000],
     );
+    assert.deepEqual(scene.reloads, [
+      {
+        atMs: 2_000,
+        process: 'proxy',
+        keys: ['rules'],
+        anabranch: { ...scene.processes[0].anabranch, rules: [{ use: 'direct' }] },
+      },
+    ]);
   });
 
   test('has a quick variant, and gives way to the command line', () => {
@@ -145,6 +154,19 @@ describe('an experiment file', () => {
       'variables: { second: 1s }',
       /quick\.variables\.second: is no variable — known: seconds/,
     ],
+    [
+      'a reload of nobody',
+      'process: proxy, with',
+      'process: prox, with',
+      /^mine\.yaml:22:30 reloads\[0\]\.process: is "prox": no anabranch has this name — did you mean proxy\?/,
+    ],
+    [
+      'a reload with a wrong configuration',
+      'use: direct',
+      'use: dirct',
+      /^mine\.yaml:22:\d+ reloads\[0\]\.with\.rules\[0\]\.use: no outbound has this name — did you mean direct\?/,
+    ],
+    ['a reload without a time', 'at: 2s, process', 'process', /reloads\[0\]\.at: is missing/],
     ['no YAML', 'name: mine', 'name: [mine', /^mine\.yaml:\d+:\d+: /],
     ['a process without a program', 'anabranch:\n      inbounds: [', 'env:\n      inbounds: "[', /mine\.yaml/],
   ] as const) {

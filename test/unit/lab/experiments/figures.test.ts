@@ -63,6 +63,31 @@ const run: RunData = {
     ['broken', { ...transfer, kind: 'bulk', flows: [], integrity: { ok: false, flow: 0, firstBadOffset: 7 } }],
     ['live', { ...transfer, kind: 'stream', startUpMs: 500, stalls: [{ ms: 900, atMs: ORIGIN }], stalledMs: 900 }],
   ]),
+  flows: new Map([
+    [
+      'proxy',
+      [
+        {
+          id: 'a',
+          end: 'done',
+          bytesUp: 1,
+          bytesDown: 2,
+          longestStallMs: 0,
+          serverSide: {
+            mptcp: 'mptcp',
+            // The last one never got an answer.
+            subflows: [scene.topology.links[0]!.addresses[0][0]!.address, '192.0.2.1', '192.0.2.1', '192.0.2.1'].map(
+              (address, i) => ({
+                local: { address, port: 1 },
+                remote: { address: '192.0.2.9', port: 2 },
+                ...{ bytesSent: 1, bytesReceived: 1, rttMs: i < 3 ? 1 : 0, retransmits: 0, closed: false },
+              }),
+            ),
+          },
+        },
+      ],
+    ],
+  ]),
   measures: {
     startedMs: ORIGIN,
     endedMs: ORIGIN + 10_000,
@@ -107,6 +132,15 @@ describe('figures of a run', () => {
     ],
     ['the rate of a link', { take: 'rate', link: 'wifi', from: '4s', to: '5s' }, 4],
     ['of its other direction', { take: 'rate', link: 'wifi', direction: 'up' }, 0],
+    ['what a link carried', { take: 'bytes', link: 'wifi', direction: 'down', to: '2s' }, 4_000],
+    ['both ways, from a moment on', { take: 'bytes', link: 'wifi', from: '4500ms' }, 10_250],
+    ['a link begins', { take: 'begins', link: 'wifi', after: '2s' }, 2.05],
+    ['or does not in time', { take: 'begins', link: 'wifi', after: '2s', to: '4s' }, undefined],
+    ['it ceases', { take: 'ceases', link: 'wifi', after: '1500ms', to: '4s' }, 0.5],
+    ['what never carried does not', { take: 'ceases', link: 'wifi', direction: 'up', after: '2s' }, undefined],
+    ['subflows over a link', { take: 'subflows', process: 'proxy', link: 'wifi' }, 1],
+    ['over all', { take: 'subflows', process: 'proxy' }, 3],
+    ['of what keeps no records', { take: 'subflows', process: 'other' }, undefined],
     ['the median of answers', { take: 'latency', of: 'asking' }, 25],
     ['the median of answers from 1 s on', { take: 'latency', of: 'asking', from: '1s' }, 20],
     ['the worst', { take: 'latency', of: 'asking', at: 'max' }, 100],
