@@ -38,6 +38,8 @@ export interface Scene {
   readonly adminSocket: string;
   /** A proxy at the client; ends with the test. Resolves once the paths are set up. */
   startProxy(t: TestContext, paths: object, more?: object): Promise<Proxy>;
+  /** Writes the client's configuration; returns its path. */
+  configure(paths: object, more?: object): string;
   /** Has the proxy read another configuration. */
   reload(paths: object, more?: object): Promise<void>;
   /** A download by the client's proxy; ends with the test. */
@@ -86,7 +88,7 @@ async function fillScene(lab: Lab, folder: string): Promise<Scene> {
   writeFileSync(gatewayFile, JSON.stringify({ workers: 1, admin: 'off', dashboard: 'off', inbounds }));
   await said(lab.host('gateway').spawn([process.execPath, MAIN, 'run', gatewayFile]), READY, WAIT_MS_MAX);
   const adminSocket = join(folder, 'client.sock');
-  const configure = (paths: object, more: object): string => {
+  const configure = (paths: object, more: object = {}): string => {
     const file = join(folder, 'client.yaml');
     const server = `${lab.host('gateway').address('core')}:1080`;
     const config = {
@@ -110,6 +112,7 @@ async function fillScene(lab: Lab, folder: string): Promise<Scene> {
     client,
     folder,
     adminSocket,
+    configure,
     anabranch,
     async reload(paths, more = {}) {
       configure(paths, more);
