@@ -1,6 +1,7 @@
 // The configuration after parsing: every default filled in, every duration in milliseconds, nothing left to guess.
 // Plain data, so that it can be cloned to the data-plane threads.
 
+import type { WeekSpan } from '../routing/week-time.ts';
 import type { Destination } from '../wire/destination.ts';
 
 export interface Config {
@@ -249,6 +250,8 @@ export interface RuleConfig {
     readonly address?: readonly string[];
     /** Ports and ranges, `[from, to]` inclusive. */
     readonly port?: readonly (readonly [number, number])[];
+    /** Times of the week, on the wall clock of this machine. */
+    readonly time?: readonly WeekSpan[];
   };
   /** Name of an outbound, or `deny`. */
   readonly use: string;

@@ -21,6 +21,7 @@ import {
   take,
   text,
 } from './schema-values.ts';
+import { readWeekSpans, TIME_HINT } from './week-spans.ts';
 
 export const INBOUND_TYPES = ['socks', 'http', 'mixed', 'forward'] as const;
 export const OUTBOUND_TYPES = ['direct', 'socks', 'http'] as const;
@@ -174,6 +175,15 @@ const rule = section(
         ).optional(),
         address: oneOrMore(network, read.NETWORK_HINT).optional(),
         port: oneOrMore(ports, read.PORT_HINT).optional(),
+        time: oneOrMore(
+          text(readWeekSpans, TIME_HINT, {
+            description: "Days, a span of the day, or both, by this machine's clock; a span may go over midnight.",
+            examples: ['mon-fri 08:00-18:00', '22:00-06:00', 'sat,sun'],
+          }),
+          TIME_HINT,
+        )
+          .transform((spans) => spans.flat())
+          .optional(),
       },
       'conditions',
     ).optional(),

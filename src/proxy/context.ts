@@ -44,6 +44,8 @@ export interface Context {
   readonly mptcpAvailable: boolean;
   /** Milliseconds since 1970 at the loop's zero. */
   readonly epoch: number;
+  /** Milliseconds since 1970, of a clock that may be set. */
+  readonly clock: () => number;
   /** Bounded by `limits.connections`. */
   readonly flows: Set<LiveFlow>;
   /** Replaced by a reload; a flow keeps what it began with. */

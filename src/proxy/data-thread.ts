@@ -30,6 +30,7 @@ import { PlainPeers } from './plain-peers.ts';
 import { WishLine } from './purpose.ts';
 import { Routes } from './routes.ts';
 import { SourceLimits } from './source-limits.ts';
+import { PhaseWatch } from './wall-clock.ts';
 
 /** Records posted together at the latest after this time, or when there are so many. */
 const RECORDS_MS = 100;
@@ -51,6 +52,7 @@ class DataThread implements Timed {
   readonly #sampler = new Timer(this);
   readonly #recorder = new Timer({ onTimer: () => this.#sendRecords() });
   readonly #drainer = new Timer({ onTimer: () => this.#cutAll() });
+  readonly #phases: PhaseWatch;
   /** Bounded by RECORDS_MOST. */
   #records: FlowRecord[] = [];
   #sequence = 0;
@@ -83,6 +85,7 @@ class DataThread implements Timed {
       congestion: new CongestionMemory(),
       mptcpAvailable: setup.mptcpAvailable,
       epoch: Date.now() - performance.now(),
+      clock: Date.now,
       flows: new Set(),
       config,
       inbounds: new Map(),
@@ -92,6 +95,7 @@ class DataThread implements Timed {
       post,
       record: (record) => this.#record(record),
     };
+    this.#phases = new PhaseWatch(loop, Date.now, () => this.#judgeAnew());
   }
 
   run(): void {
@@ -169,7 +173,13 @@ class DataThread implements Timed {
       this.#acceptors.delete(key);
     }
     for (const listener of message.listeners) this.#listen(listener);
-    const told = [...context.flows].filter(({ purpose }) => purpose?.anew() === true);
+    this.#phases.watch((now) => context.routes.phase(now));
+    this.#judgeAnew();
+  }
+
+  /** Other rules hold for the connections that stand. */
+  #judgeAnew(): void {
+    const told = [...this.#context.flows].filter(({ purpose }) => purpose?.anew() === true);
     if (told.length > 0) this.#post({ kind: 'wished' });
   }
 
@@ -294,6 +304,7 @@ class DataThread implements Timed {
     this.#sendRecords();
     resources.pipes.drain();
     loop.disarm(this.#drainer);
+    this.#phases.stop();
     loop.stop();
     this.#post({ kind: 'drained', cut: this.#cut });
   }

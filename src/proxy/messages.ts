@@ -101,7 +101,7 @@ export type FromThread =
   /** A dialed connection broke off. `fd`, the main thread's, is the far end of the pair: all that came is in it. */
   | { readonly kind: 'broken'; readonly id: number; readonly fd: number }
   | { readonly kind: 'flows'; readonly id: number; readonly flows: readonly FlowStatus[] }
-  /** After a new configuration: connections are for something else, and the path manager has been told. */
+  /** Other rules hold: connections are for something else, and the path manager has been told. */
   | { readonly kind: 'wished' }
   | { readonly kind: 'log'; readonly level: 'warn' | 'error'; readonly code: string; readonly message: string }
   | { readonly kind: 'drained' /** Connections that had to be cut. */; readonly cut: number };

@@ -1,5 +1,5 @@
 // What one flow's connection to its server is for: which rule it falls under, what that rule wishes of the paths, and
-// the path manager's knowing of it, at the beginning and whenever the rules change.
+// the path manager's knowing of it, at the beginning and whenever other rules hold.
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Config, PathsConfig, Strategy, Wish } from '../config/config.ts';
@@ -34,6 +34,8 @@ export interface PurposeContext {
   readonly config: Config;
   readonly routes: Routes;
   readonly wishes: WishLine;
+  /** Milliseconds since 1970, of a clock that may be set. */
+  clock(): number;
 }
 
 export class Purpose {
@@ -62,7 +64,7 @@ export class Purpose {
   }
 
   find(): RouteSearch {
-    return this.#context.routes.find(this.#query);
+    return this.#context.routes.find(this.#query, this.#context.clock());
   }
 
   decided({ wish }: Route): void {
@@ -80,7 +82,7 @@ export class Purpose {
     this.#address = address;
   }
 
-  /** The rules have changed. Whether the path manager was told. */
+  /** Other rules hold than before: they were changed, or it is their time. Whether the path manager was told. */
   anew(): boolean {
     if (this.#fd < 0) return false;
     const search = this.find();

@@ -8,6 +8,7 @@ import { formatWish } from '../config/wish.ts';
 import { type Access, compileAccess } from '../routing/access.ts';
 import { compileRules, DENY, type Question, type Rules } from '../routing/rules.ts';
 import type { Destination } from '../wire/destination.ts';
+import { minuteOfWeek } from './wall-clock.ts';
 
 export interface RouteQuery {
   readonly inbound: InboundConfig;
@@ -67,10 +68,17 @@ export class Routes {
     return this.#accessOf(inbound).admits(client);
   }
 
-  find(query: RouteQuery): RouteSearch {
+  /** Other rules hold when it is another text; `undefined`: no rule asks for the time. */
+  phase(now: number): string | undefined {
+    return this.#rules.phase(minuteOfWeek(now));
+  }
+
+  /** `now`: milliseconds since 1970. What is found holds for the rules of that moment. */
+  find(query: RouteQuery, now: number): RouteSearch {
     const { inbound, source, user, destination } = query;
     const { host, port } = destination;
-    const question: Question = { inbound: inbound.name, inboundType: inbound.type, source, user, host, port };
+    const minute = minuteOfWeek(now);
+    const question: Question = { inbound: inbound.name, inboundType: inbound.type, source, user, host, port, minute };
     // A fixed target is the configuration's own choice, not the client's.
     if (inbound.type !== 'forward' && !this.#accessOf(inbound).mayAsk(source, host, this.#own)) {
       return { kind: 'denied' };

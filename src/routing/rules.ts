@@ -9,6 +9,7 @@
 import { canonicalIp, ipToBytes } from '../wire/ip.ts';
 import { DomainSet } from './domain-set.ts';
 import { NetworkSet } from './network-set.ts';
+import { isWithin, type WeekSpan } from './week-time.ts';
 
 /** The conditions and the outcome of a rule: what `RuleConfig` of the configuration holds. */
 export interface Rule {
@@ -19,6 +20,7 @@ export interface Rule {
     readonly domain?: readonly string[];
     readonly address?: readonly string[];
     readonly port?: readonly (readonly [number, number])[];
+    readonly time?: readonly WeekSpan[];
   };
   readonly use: string;
 }
@@ -32,6 +34,8 @@ export interface Question {
   /** As in a `Destination`: canonical address or domain name. */
   readonly host: string;
   readonly port: number;
+  /** Of the week, as in a `WeekSpan`: when it is asked. */
+  readonly minute: number;
 }
 
 export type Decision =
@@ -55,11 +59,14 @@ export interface Rules {
   decideAddress(question: Question, address: string): string;
   /** Those of `addresses` whose decision is `use`, in their order. */
   filterAddresses(question: Question, use: string, addresses: readonly string[]): string[];
+  /** Another text, other rules hold at that minute of the week; `undefined`: no rule asks for the time. */
+  phase(minute: number): string | undefined;
 }
 
 /** `rules` as checked by the configuration; throws a RangeError on a malformed network. */
 export function compileRules(rules: readonly Rule[]): Rules {
   const compiled = rules.map(compileRule);
+  const times = rules.flatMap(({ when }) => (when.time === undefined ? [] : [when.time]));
 
   function decideAddress(question: Question, address: string): string {
     const bytes = ipToBytes(address);
@@ -75,6 +82,9 @@ export function compileRules(rules: readonly Rule[]): Rules {
     },
     filterAddresses(question, use, addresses) {
       return addresses.filter((address) => decideAddress(question, address) === use);
+    },
+    phase(minute) {
+      return times.length === 0 ? undefined : times.map((spans) => Number(isWithin(spans, minute))).join('');
     },
   };
 }
@@ -95,6 +105,10 @@ function compileRule({ when, use }: Rule): CompiledRule {
   if (when.port !== undefined) {
     const ranges = when.port;
     checks.push(({ port }) => ranges.some(([from, to]) => from <= port && port <= to));
+  }
+  if (when.time !== undefined) {
+    const spans = when.time;
+    checks.push(({ minute }) => isWithin(spans, minute));
   }
   if (when.user !== undefined) {
     const users = new Set(when.user);

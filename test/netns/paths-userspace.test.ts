@@ -65,8 +65,13 @@ interface Running {
   readonly program: HostProcess;
 }
 
-/** Anabranch on the client, with its paths managed in `mode: userspace`. */
-async function start(t: TestContext, paths: object, rules: readonly object[] = []): Promise<Running> {
+/** Anabranch on the client, with its paths managed in `mode: userspace`. `node`: further arguments of Node. */
+async function start(
+  t: TestContext,
+  paths: object,
+  rules: readonly object[] = [],
+  node: readonly string[] = [],
+): Promise<Running> {
   const admin = join(folder, 'client.sock');
   const config = (of: readonly object[]): string =>
     write('client', {
@@ -78,7 +83,7 @@ async function start(t: TestContext, paths: object, rules: readonly object[] = [
       outbounds: [{ name: 'gateway', type: 'socks', server: gateway, transport: 'mptcp' }],
       rules: [...of, { use: 'gateway' }],
     });
-  const program = client.spawn([process.execPath, MAIN, 'run', config(rules)]);
+  const program = client.spawn([process.execPath, ...node, MAIN, 'run', config(rules)]);
   t.after(async () => {
     program.kill();
     await program.exited;
@@ -325,6 +330,28 @@ describe('wishes', { skip, timeout: 240_000 }, () => {
       if (quiet !== undefined) assert.ok(still < NOISE_BYTES, `${wish}: ${still} over ${quiet}`);
       assert.ok(moved > 1_000_000, `${wish}: ${moved} over ${busy}`);
     }
+  });
+
+  test('the time of a rule comes, and moves a running download', async (t) => {
+    // In all of its threads, a Monday at 07:59:45; the rule's time begins in a quarter of a minute, and not a second before.
+    const shift = new Date(2026, 10, 23, 7, 59, 45).getTime() - Date.now();
+    const clock = join(folder, 'clock.mjs');
+    writeFileSync(clock, `const { now } = Date; Date.now = () => now() + ${shift};`);
+    const rule = { when: { port: 8080, time: 'mon 08:00-18:00' }, use: 'gateway', wish: 'only cellular' };
+    await start(t, { wish: 'avoid metered' }, [rule], ['--import', clock]);
+    const { got } = download(t);
+    await settlesOn('wifi 1, cellular 0');
+    await until(() => got() > 1_000_000);
+    await settlesOn('wifi 0, cellular 1');
+    await restsOn('wifi');
+    const at = new Date(Date.now() + shift).toTimeString().slice(0, 8);
+    t.diagnostic(`moved, and the old path at rest, at ${at}`);
+    assert.ok(at >= '08:00:00', at);
+    const [still] = await carriedBy(['wifi'], async () => {
+      const before = got();
+      await until(() => got() > before + 1_000_000);
+    });
+    assert.ok(still! < NOISE_BYTES, `${still}`);
   });
 
   test('where the path of `only` is away, no connection is made elsewhere', async (t) => {

@@ -402,6 +402,15 @@ const RULES: Table = [
       `f:2:55 rules[0].when.port[6]: "x" is not a port or range of ports — ${PORT}`,
     ],
   ],
+  [
+    '{ when: { time: [mon-fri 8-18, 24:00-06:00, noon, "08:00-08:00"] }, use: deny }',
+    [
+      'f:2:22 rules[0].when.time[0]: "mon-fri 8-18" has no span of the day — from and to, hours and minutes: 08:00-18:00',
+      'f:2:36 rules[0].when.time[1]: "24:00-06:00" has an hour that no clock shows — from 00:00 to 23:59; 24:00 as an end',
+      'f:2:49 rules[0].when.time[2]: does not name days by "noon" — days are mon, tue, wed, thu, fri, sat, sun: mon-fri, or sat,sun',
+      'f:2:55 rules[0].when.time[3]: "08:00-08:00" ends as it begins — the whole day is 00:00-24:00',
+    ],
+  ],
   ['{ when: { port: true }, use: deny }', [`f:2:21 rules[0].when.port: is true — ${PORT}`]],
   [
     '{ when: { port: [] }, use: deny }',
@@ -409,7 +418,7 @@ const RULES: Table = [
   ],
   [
     '{ when: { host: a }, use: deny }',
-    ['f:2:15 rules[0].when.host: unknown key "host" — known: inbound, source, user, domain, address, port'],
+    ['f:2:15 rules[0].when.host: unknown key "host" — known: inbound, source, user, domain, address, port, time'],
   ],
   ['{ wehn: {}, use: deny }', ['f:2:7 rules[0].wehn: unknown key "wehn" — known: when, use, wish']],
 ];

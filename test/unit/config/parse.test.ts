@@ -102,6 +102,8 @@ outbounds:
 rules:
   - { when: { inbound: web, source: 192.0.2.0/25, user: ann, domain: Example.ORG, address: "::/0", port: 443 }, use: far }
   - { when: { inbound: [mixed, web], domain: ["=a.example", b.example], port: [80, "90", 1000-2000] }, use: deny }
+  - { when: { time: mon 08:00-18:00 }, use: up }
+  - { when: { time: [sun 23:00-01:00, tue] }, use: up }
   - { use: direct }
 `.replace('listen: 192.0.2.1:3', 'listen: 192.0.2.1:4'),
   );
@@ -203,6 +205,17 @@ rules:
         ],
       },
       use: 'deny',
+    },
+    { when: { time: [[480, 1_080]] }, use: 'up' },
+    {
+      when: {
+        time: [
+          [10_020, 10_080],
+          [0, 60],
+          [1_440, 2_880],
+        ],
+      },
+      use: 'up',
     },
     { when: {}, use: 'direct' },
   ]);
@@ -339,7 +352,7 @@ test('any values under known keys are either taken or named', () => {
   const known = (...keys: string[]) => fc.dictionary(fc.constantFrom(...keys), value, { maxKeys: keys.length });
   const inbound = known('type', 'listen', 'name', 'target', 'users', 'sources', 'open', 'socket', 'transport');
   const outbound = known('name', 'type', 'server', 'via', 'credentials', 'socket', 'transport');
-  const rule = fc.record({ when: known('inbound', 'domain', 'address', 'port', 'user'), use: value });
+  const rule = fc.record({ when: known('inbound', 'domain', 'address', 'port', 'user', 'time'), use: value });
   const file = fc.record(
     {
       inbounds: fc.array(inbound),

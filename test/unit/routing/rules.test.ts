@@ -11,6 +11,7 @@ const QUESTION: Question = {
   user: 'ann',
   host: 'www.example.org',
   port: 443,
+  minute: 500,
 };
 
 /** Conditions that hold, and those that do not, for QUESTION. */
@@ -33,6 +34,13 @@ const HOLDS: readonly Rule['when'][] = [
       [440, 450],
     ],
   },
+  { time: [[500, 501]] },
+  {
+    time: [
+      [0, 100],
+      [480, 600],
+    ],
+  },
   { inbound: ['front'], source: ['192.0.2.0/24'], user: ['ann'], domain: ['example.org'], port: [[1, 65535]] },
 ];
 const FAILS: readonly Rule['when'][] = [
@@ -45,6 +53,8 @@ const FAILS: readonly Rule['when'][] = [
   { domain: ['192.0.2.9'] },
   { port: [[444, 65535]] },
   { port: [[1, 442]] },
+  { time: [[501, 10_080]] },
+  { time: [[0, 500]] },
   { inbound: ['front'], user: ['bob'] },
 ];
 
@@ -161,12 +171,31 @@ test('a name that resolves to a denied address gains nothing by it', () => {
   assert.equal(rules.decideAddress(QUESTION, '::ffff:10.0.0.1'), 'deny');
 });
 
+test('the phase changes with the rules that hold, and is none where no rule asks for the time', () => {
+  const rules = compileRules([
+    { when: { time: [[10, 20]] }, use: 'gateway' },
+    { when: { port: [[1, 2]] }, use: 'deny' },
+    { when: { time: [[15, 30]], user: ['ann'] }, use: 'deny' },
+  ]);
+  const changes = Array.from({ length: 40 }, (_, minute) => minute).filter(
+    (minute) => minute > 0 && rules.phase(minute) !== rules.phase(minute - 1),
+  );
+  assert.deepEqual(changes, [10, 15, 20, 30]);
+  assert.equal(compileRules([{ when: { port: [[1, 2]] }, use: 'deny' }]).phase(10), undefined);
+});
+
 // The oracle: conditions as plain predicates over text, no set, no trie, no short cut.
 
 const HOSTS = ['example.org', 'a.example.org', 'b.a.example.org', 'example.net', 'org', '10.0.0.1', '2001:db8::1'];
 const ADDRESSES = ['10.0.0.1', '10.9.9.9', '192.0.2.1', '203.0.113.1', '2001:db8::1', 'fd00::1', '::1'];
 const NETWORKS = ['10.0.0.0/8', '10.0.0.0/30', '192.0.2.0/24', '0.0.0.0/0', '2001:db8::/32', 'fc00::/7', '::/0'];
 const PATTERNS = ['example.org', '=example.org', 'a.example.org', 'org', '=b.a.example.org', 'net'];
+
+const TIMES: [number, number][] = [
+  [0, 3],
+  [2, 5],
+  [9, 10],
+];
 
 const some = <T>(items: readonly T[]) => fc.subarray([...items], { minLength: 1 });
 const rule: fc.Arbitrary<Rule> = fc.record({
@@ -183,6 +212,7 @@ const rule: fc.Arbitrary<Rule> = fc.record({
         }),
         { minLength: 1, maxLength: 3 },
       ),
+      time: fc.subarray(TIMES, { minLength: 1 }),
     },
     { requiredKeys: [] },
   ),
@@ -195,6 +225,7 @@ const question: fc.Arbitrary<Question> = fc.record({
   user: fc.constantFrom('ann', 'bob', undefined),
   host: fc.constantFrom(...HOSTS),
   port: fc.integer({ min: 1, max: 9 }),
+  minute: fc.integer({ min: 0, max: 9 }),
 });
 
 function within(address: string, network: string): boolean {
@@ -214,6 +245,7 @@ function naiveUse(rules: readonly Rule[], asked: Question, address: string): str
       pattern.startsWith('=') ? asked.host === pattern.slice(1) : `.${asked.host}`.endsWith(`.${pattern}`);
     if (when.domain && !(isName && when.domain.some(named))) return false;
     if (when.address && !when.address.some((network) => within(address, network))) return false;
+    if (when.time && !when.time.some(([from, to]) => asked.minute >= from && asked.minute < to)) return false;
     return !when.port || when.port.some(([from, to]) => asked.port >= from && asked.port <= to);
   });
   return found?.use ?? 'direct';
