@@ -17,6 +17,9 @@ import { BARE, type Download, MAIN, READY, said, startDownload, startEndless } f
 
 const skip = requireCommands('ip', 'ss', 'curl', 'mptcpize') || requireMptcp() || requireNamespaces();
 
+/** Where an inbound listens as well. */
+const JOINS_PORT = 1081;
+
 let lab: Lab;
 let client: Host;
 let gateway: Host;
@@ -57,7 +60,9 @@ async function start(t: TestContext, paths: object): Promise<Running> {
   const config = (wish: string): string => {
     const path = join(folder, 'gateway.yaml');
     const all = { manage: true, mode: 'userspace', state: folder, wish, ...paths };
-    const inbounds = [{ type: 'socks', listen: '[::]:1080', open: true }];
+    // The kernel takes joins to an announced port where somebody listens at the announced address, and nowhere else.
+    const listens = ['[::]:1080', `${gateway.address('fibre')}:${JOINS_PORT}`];
+    const inbounds = listens.map((listen) => ({ type: 'socks', listen, open: true }));
     const timeouts = { drain: '200ms' };
     writeFileSync(
       path,
@@ -80,25 +85,42 @@ async function start(t: TestContext, paths: object): Promise<Running> {
 }
 
 /** Straight to the gateway, over MPTCP, which it is reached at by its first way in. */
-function download(t: TestContext): Download {
-  const proxy = `socks5h://${gateway.address('dsl')}:1080`;
+function download(t: TestContext, family: 4 | 6 = 4): Download {
+  const address = gateway.address('dsl', family);
+  const proxy = `socks5h://${family === 4 ? address : `[${address}]`}:1080`;
   const started = startDownload(t, client, folder, ['mptcpize', 'run', 'curl', '-x', proxy, url]);
-  t.after(() => client.exec(['ss', '-KtnH', 'dport', '1080'], { check: false }));
+  t.after(() => endSubflows());
   return started;
 }
 
+/** The kernel keeps those of a program that had read all there was when it was killed, for up to a minute. */
+function endSubflows(): Promise<unknown> {
+  return client.exec(['ss', '-KtnH', `dport = :1080 or dport = :${JOINS_PORT}`], { check: false });
+}
+
 /** The client's subflows by the gateway's address, in parentheses those that the client was asked to spare. */
-async function subflows(): Promise<string> {
-  const { stdout } = await client.exec(['ss', '-tniHO', 'state', 'established', 'dport', '1080']);
+async function subflows(family: 4 | 6 = 4): Promise<string> {
+  const { stdout } = await client.exec(['ss', '-tniHO', 'state', 'established']);
   const lines = stdout.split('\n').filter((line) => line.includes('tcp-ulp-mptcp'));
-  const of = (link: string): string[] =>
-    lines
-      .filter((line) => line.includes(` ${gateway.address(link)}:1080`))
-      .map((line) => (/tcp-ulp-mptcp flags:\S*B/.test(line) ? `(${link})` : link));
+  const of = (link: string): string[] => {
+    const address = gateway.address(link, family);
+    const far = ` ${family === 4 ? address : `[${address}]`}:`;
+    return lines
+      .filter((line) => line.includes(far))
+      .map((line) => {
+        const name = line.includes(`${far}1080 `) ? link : `${link}:${JOINS_PORT}`;
+        return /tcp-ulp-mptcp flags:\S*B/.test(line) ? `(${name})` : name;
+      });
+  };
   return [...of('dsl'), ...of('fibre')].join(' ');
 }
 
-const becomes = (expected: string): Promise<void> => until(async () => (await subflows()) === expected, subflows);
+function becomes(expected: string, family: 4 | 6 = 4): Promise<void> {
+  return until(
+    async () => (await subflows(family)) === expected,
+    () => subflows(family),
+  );
+}
 
 /** A counter of the client's kernel. */
 async function counted(name: string): Promise<number> {
@@ -141,6 +163,25 @@ describe('a gateway with two ways in', { skip, timeout: 240_000 }, () => {
     }
   });
 
+  test('over IPv6 as well', async (t) => {
+    await start(t, SIGNALLED);
+    const { got } = download(t, 6);
+    await becomes('dsl fibre', 6);
+    await lab.link('fibre').down({ how: 'carrier' });
+    await becomes('dsl', 6);
+    const before = got();
+    await until(() => got() > before + 500_000);
+    await lab.link('fibre').up();
+    await becomes('dsl fibre', 6);
+  });
+
+  test('announces a port where an inbound listens', async (t) => {
+    const endpoint = { signal: true, port: JOINS_PORT };
+    await start(t, { known: [{ match: { interface: 'fibre' }, endpoint }] });
+    download(t);
+    await becomes(`dsl fibre:${JOINS_PORT}`);
+  });
+
   test('has clients spare what the wish spares, while they are connected and when they join', async (t) => {
     const { wish } = await start(t, SIGNALLED);
     const first = download(t);
@@ -156,7 +197,7 @@ describe('a gateway with two ways in', { skip, timeout: 240_000 }, () => {
     }
     first.program.kill();
     await first.program.exited;
-    await client.exec(['ss', '-KtnH', 'dport', '1080'], { check: false });
+    await endSubflows();
     await becomes('');
     for (let i = 0; i < 3; i++) {
       const { got } = download(t);
