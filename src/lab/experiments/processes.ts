@@ -24,6 +24,8 @@ export interface RunningProcess {
   readonly process: HostProcess;
   /** Where its flow records go; only of anabranch. */
   readonly flowLog: string | undefined;
+  /** It has said so, where it says such things: an anabranch listens before its paths are set up. */
+  isReady(): boolean;
 }
 
 export interface Processes {
@@ -54,6 +56,8 @@ const DRAIN = '200ms';
 /** Of what a program prints, the end is kept for messages. */
 const LAST_WORDS_MAX = 2_000;
 const LAST_LINES = 5;
+/** What anabranch writes once all of it is there. */
+const READY = '"code":"ready"';
 
 /** Starts all, then waits until each one listens. Rejects when one ends or does not get there; then none is left. */
 export async function startProcesses(
@@ -131,8 +135,10 @@ function start(
   const process = lab.host(spec.host).spawn(command, { env: spec.env, outputBytesMax: 0 });
   process.child.stdin.end();
   let said = '';
+  let isReady = spec.anabranch === undefined;
   for (const stream of [process.child.stdout, process.child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
+      isReady ||= (said + text).includes(READY);
       said = (said + text).slice(-LAST_WORDS_MAX);
     });
   }
@@ -140,20 +146,21 @@ function start(
     const lines = said.trim().split('\n').slice(-LAST_LINES).join('\n  ');
     return lines === '' ? ', without a word' : `; its last words:\n  ${lines}`;
   };
-  return { started: { spec, process, flowLog }, lastWords };
+  return { started: { spec, process, flowLog, isReady: () => isReady }, lastWords };
 }
 
-async function waitUntilReady({ spec, process }: RunningProcess, signal: AbortSignal): Promise<void> {
+async function waitUntilReady({ spec, process, isReady }: RunningProcess, signal: AbortSignal): Promise<void> {
   const until = performance.now() + READY_MS_MAX;
   for (;;) {
     const listening = listeningPorts(process.pid);
     const missing = spec.ready.filter((port) => !listening.has(port));
-    if (missing.length === 0) return;
+    if (missing.length === 0 && isReady()) return;
     signal.throwIfAborted();
     if (performance.now() > until) {
+      const what = missing.length > 0 ? `does not listen on port ${missing.join(', ')}` : 'is not ready';
       throw new LabError(
         LabErrorCode.timeout,
-        `process ${spec.name} on ${spec.host} does not listen on port ${missing.join(', ')} after ${READY_MS_MAX / 1_000} s`,
+        `process ${spec.name} on ${spec.host} ${what} after ${READY_MS_MAX / 1_000} s`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
