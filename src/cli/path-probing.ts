@@ -1,6 +1,6 @@
 // Active probing: `paths.probe` of the configuration, and single rounds for `paths --probe` and `doctor HOST:PORT`.
 
-import type { Config } from '../config/config.ts';
+import type { Config, PathsConfig } from '../config/config.ts';
 import { createResolver } from '../dataplane/resolver.ts';
 import { NetworkWatch } from '../netlink/network-watch.ts';
 import { discoverPaths } from '../paths/discover.ts';
@@ -35,18 +35,22 @@ const NEWS: Readonly<Record<HealthChange, string>> = {
   'path-mptcp-through': 'lets MPTCP through again',
 };
 
-/** `undefined`: no probing is configured. `onEvent`: for the flow log. */
-export function startPathProbing(
-  config: Config,
-  log: Log,
-  onEvent: (event: ProbeEvent) => void,
-): PathProbing | undefined {
+export interface ProbingOptions {
+  readonly log: Log;
+  /** For the flow log. */
+  readonly onEvent: (event: ProbeEvent) => void;
+  /** What the owner knows of the paths by now. */
+  readonly paths: () => PathsConfig;
+}
+
+/** `undefined`: no probing is configured. */
+export function startPathProbing(config: Config, { log, onEvent, paths }: ProbingOptions): PathProbing | undefined {
   const { probe } = config.paths;
   if (probe === undefined) return undefined;
   const resolver = createResolver({ now: () => performance.now(), timeoutMs: RESOLVE_MS_MAX });
   const prober = new Prober({
     ...probe,
-    listPaths: () => listPaths(config),
+    listPaths: () => listPaths(paths()),
     resolve: async (host) => (await resolver.resolve(host)).addresses,
     onChange: ({ name }, change, health) => {
       const message = `${name} ${NEWS[change]}: ${describeHealth(health)}`;
@@ -89,7 +93,7 @@ export async function probeOnce(settings: Pick<ProbeSettings, 'to' | 'portal'>):
 }
 
 /** As their owner knows them. None when the kernel does not let itself be asked. */
-function listPaths(config: Config | undefined): readonly ProbedPath[] {
+function listPaths(paths: PathsConfig | undefined): readonly ProbedPath[] {
   let watch: NetworkWatch;
   try {
     watch = new NetworkWatch();
@@ -97,7 +101,7 @@ function listPaths(config: Config | undefined): readonly ProbedPath[] {
     return [];
   }
   try {
-    const { judge } = new Preferences(config?.paths);
+    const { judge } = new Preferences(paths);
     return discoverPaths(watch.network, undefined, judge);
   } finally {
     watch.close();

@@ -56,7 +56,7 @@ export class ProxyPaths implements AdminPaths {
 
   /** Takes a new configuration; returns the keys that change only with a restart. */
   async reload(config: PathsConfig): Promise<readonly string[]> {
-    const keys = ['manage', 'mode', 'state', 'probe', 'balancer'] as const;
+    const keys = ['manage', 'mode', 'state'] as const;
     const fixed = keys.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
     this.#config = config;
     await this.#managed?.configure(config);

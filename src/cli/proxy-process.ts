@@ -11,17 +11,18 @@ import type { Log } from '../proxy/log.ts';
 import { ProxyService, type ServiceOptions } from '../proxy/service.ts';
 import { formatHostPort } from '../wire/destination.ts';
 import { defaultAdminPath } from './admin-client.ts';
-import { startAnnouncing } from './balancer.ts';
+import { type Announcing, startAnnouncing } from './balancer.ts';
 import { CliError } from './cli-error.ts';
 import { type ConfigSource, DEFAULT_DASHBOARD } from './config-source.ts';
 import { createDashboardSource } from './dashboard-source.ts';
 import { dropRoot } from './drop-root.ts';
+import { Follower } from './follower.ts';
 import { createLogger } from './logger.ts';
 import { createMetricsSource } from './metrics-source.ts';
 import { createNotifier, type Notifier } from './notifier.ts';
 import { pastOf } from './past-source.ts';
 import { startPathManagement } from './path-management.ts';
-import type { PathProbing } from './path-probing.ts';
+import type { PathProbing, ProbeEvent } from './path-probing.ts';
 import type { PathRecorder } from './path-recorder.ts';
 import { openSink, type ProcessSink } from './process-sink.ts';
 import { ProxyPaths } from './proxy-paths.ts';
@@ -51,7 +52,10 @@ export async function runProxy(source: ConfigSource): Promise<number> {
     end(1);
   };
   const service = await startService(config, { log, sink, onCrash, onWished: () => proxyPaths.hearWishes() });
-  const reload = () => reloadFrom(source, { service, paths: proxyPaths, sink }, log, notifier);
+  const probing = followProbing(service, log, sink.database);
+  const announcing = followAnnouncing(service, log);
+  const followers = [probing, announcing];
+  const reload = () => reloadFrom(source, { service, paths: proxyPaths, followers, sink }, log, notifier);
   handleSignals(service, reload, log, notifier, end);
   logListening(service.inbounds, log);
   let recorder: PathRecorder | undefined;
@@ -59,15 +63,16 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const figures = createMetricsSource({ service, log: sink.figures, pathFigures });
   telemetry?.observe(figures);
   const metrics = createMetrics(figures);
-  const probing = await probePaths(config, log, sink.database);
-  const probes = () => probing?.results() ?? [];
+  // A reload may have come meanwhile.
+  await probing.follow(service.config);
+  const probes = () => probing.running?.results() ?? [];
   const past = pastOf(config.log);
   const seen = createDashboardSource({ service, paths: proxyPaths, probes, past });
   const dashboard = await openDashboardFor(config, seen, metrics, log);
   const admin = await openAdminFor(config, { service, paths: proxyPaths, probes, reload, version: VERSION }, log);
   if (config.user !== undefined) dropRoot(config.user, log);
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);
-  const announcing = await startAnnouncing(config, service.inbounds, log);
+  await announcing.follow(service.config);
   const paths = await startPathManagement(config, log, (known) => service.setPaths(known));
   proxyPaths.managed = paths;
   if (paths !== undefined && config.paths.mode === 'userspace') service.tellWishes(() => paths.openWishes());
@@ -75,9 +80,9 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   log.info('ready', `ready, process ${process.pid}`);
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
   const exitCode = await ended;
-  announcing?.close();
+  await announcing.stop();
   await paths?.close();
-  probing?.stop();
+  await probing.stop();
   recorder?.stop();
   notifier.close();
   admin?.close();
@@ -93,10 +98,28 @@ async function recordPaths(service: ProxyService, database: FlowLog): Promise<Pa
   return startPathRecorder(service, database);
 }
 
-async function probePaths(config: Config, log: Log, database: FlowLog | undefined): Promise<PathProbing | undefined> {
-  if (config.paths.probe === undefined) return undefined;
-  const { startPathProbing } = await import('./path-probing.ts');
-  return startPathProbing(config, log, (event) => database?.writeEvents([event]));
+function followProbing(service: ProxyService, log: Log, database: FlowLog | undefined): Follower<PathProbing> {
+  return new Follower({
+    part: ({ paths }) => paths.probe,
+    start: async (config) => {
+      if (config.paths.probe === undefined) return undefined;
+      const { startPathProbing } = await import('./path-probing.ts');
+      const onEvent = (event: ProbeEvent) => database?.writeEvents([event]);
+      return startPathProbing(config, { log, onEvent, paths: () => service.config.paths });
+    },
+    stop: (probing) => probing.stop(),
+  });
+}
+
+function followAnnouncing(service: ProxyService, log: Log): Follower<Announcing> {
+  return new Follower({
+    part: ({ paths }) => paths.balancer,
+    start: (config) => startAnnouncing(config, service.inbounds, log),
+    stop: (announcing) => {
+      announcing.close();
+      log.info('balancer', 'clients are no longer told which addresses to join');
+    },
+  });
 }
 
 function logListening(inbounds: ProxyService['inbounds'], log: Log): void {
@@ -155,9 +178,16 @@ async function openAdminFor(config: Config, options: AdminOptions, log: Log): Pr
   }
 }
 
+interface Reloaded {
+  readonly service: ProxyService;
+  readonly paths: ProxyPaths;
+  readonly followers: readonly Pick<Follower<unknown>, 'follow'>[];
+  readonly sink: ProcessSink;
+}
+
 async function reloadFrom(
   source: ConfigSource,
-  { service, paths, sink }: { readonly service: ProxyService; readonly paths: ProxyPaths; readonly sink: ProcessSink },
+  { service, paths, followers, sink }: Reloaded,
   log: Log,
   notifier: Notifier,
 ): Promise<readonly string[]> {
@@ -166,6 +196,7 @@ async function reloadFrom(
     const before = new Set(service.inbounds);
     const config = await source.read();
     const fixed = [...service.reload(config), ...(await paths.reload(config.paths))];
+    for (const follower of followers) await follower.follow(service.config);
     await sink.reopen?.();
     const notes = fixed.map((key) => `\`${key}\` changes only with a restart`);
     const message = ['the configuration was read again', ...notes].join('; ');

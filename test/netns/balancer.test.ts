@@ -200,6 +200,28 @@ test('after kill -9 the next start takes back what was left', { skip, timeout: 1
   assert.ok(!(await endpoints()).includes('signal'), await endpoints());
 });
 
+test('a reload announces, announces something else, and takes it back', { skip, timeout: 120_000 }, async () => {
+  const admin = join(folder, 'reloaded.sock');
+  const text = (announce: string) =>
+    gatewayConfig(`admin: ${admin}${announce === '' ? '' : `\npaths: { balancer: { announce: "${announce}" } }`}`);
+  const proxy = await start('gateway', 'ready', [MAIN, 'run', write('reloaded.yaml', text(''))]);
+  const reload = async (announce: string) => {
+    write('reloaded.yaml', text(announce));
+    const { stdout } = await lab.host('gateway').exec([process.execPath, MAIN, 'reload', '--admin', admin]);
+    assert.equal(stdout, 'reloaded\n');
+    return `${await joinsSetting()} ${(await endpoints()).match(/ port \d+/g)?.join() ?? ''}`;
+  };
+  assert.equal(await reload(`${own}:10447`), '0  port 10447');
+  assert.equal(await reload(`${own}:10448`), '0  port 10448');
+  assert.equal(await reload('198.51.100.77:10449'), '1 ');
+  assert.match(proxy.said(), /198\.51\.100\.77:10449 cannot be announced/);
+  assert.equal(await reload(`${own}:10447`), '0  port 10447');
+  assert.equal(await reload(''), '1 ');
+  proxy.kill();
+  await proxy.exited;
+  assert.equal(await joinsSetting(), '1');
+});
+
 test('an address that it cannot announce is told, and the proxy runs', { skip, timeout: 120_000 }, async () => {
   const text = gatewayConfig('admin: off\npaths: { balancer: { announce: "198.51.100.77:10446" } }');
   const proxy = await start('gateway', 'ready', [MAIN, 'run', write('foreign.yaml', text)]);

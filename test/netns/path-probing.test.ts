@@ -13,7 +13,7 @@ import { until } from '../loopback/support/wait.ts';
 import { requireCommands, requireMptcp, requireNamespaces } from '../requirements.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
-const skip = requireMptcp() || requireCommands('ip', 'nft') || requireNamespaces();
+const skip = requireMptcp() || requireCommands('ip', 'nft', 'curl') || requireNamespaces();
 
 const WEB = `const [port, status] = process.argv.slice(1).map(Number);
 require('node:http').createServer((request, response) => {
@@ -200,4 +200,34 @@ paths: { probe: { to: "${gateway}:1080", every: 1s, portal: "http://${gateway}:8
   assert.equal((await results()).wifi?.answers, true);
   await lab.act({ kind: 'up', link: 'cellular' });
   await until(() => said().includes('path-answers'), said);
+});
+
+test('a reload starts it, follows what the owner knows of the paths, changes it, and stops it', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const admin = join(folder, 'reloaded.sock');
+  const text = (paths: string) => `inbounds: [{ type: socks, listen: '127.0.0.1:1082' }]
+admin: ${admin}
+paths: { ${paths} }
+`;
+  const said = await start('client', 'ready', [MAIN, 'run', write('reloaded.yaml', text(''))]);
+  const probed = async (): Promise<string> => {
+    const { stdout } = await lab.host('client').exec(['curl', '-s', '--unix-socket', admin, 'http://anabranch/probes']);
+    const probes = JSON.parse(stdout).probes as readonly ProbedHealth[];
+    return probes.map(({ path, answers }) => `${path} ${answers}`).join();
+  };
+  const settles = async (paths: string, expected: string): Promise<void> => {
+    write('reloaded.yaml', text(paths));
+    const answer = await lab.host('client').exec([process.execPath, MAIN, 'reload', '--admin', admin]);
+    assert.equal(answer.stdout, 'reloaded\n');
+    await until(async () => (await probed()) === expected, said);
+  };
+  assert.equal(await probed(), '');
+  await settles(`probe: { to: "${gateway}:1080", every: 1s }`, 'wifi true');
+  const known = 'known: [{ match: { interface: wifi }, name: attic }, { match: { interface: cellular }, cost: free }]';
+  await settles(`probe: { to: "${gateway}:1080", every: 1s }, ${known}`, 'attic true,cellular true');
+  // Nobody listens there.
+  await settles(`probe: { to: "192.0.2.254:1080", every: 1s }, known: []`, 'wifi false');
+  await settles('known: []', '');
 });
