@@ -48,6 +48,8 @@ export class Purpose {
   #address: string | undefined;
   /** The path manager was told something else than what holds by default. */
   #isTold = false;
+  /** Other rules came to hold while it was being dialed. */
+  #isOutdated = false;
 
   constructor(context: PurposeContext, query: RouteQuery) {
     this.#context = context;
@@ -80,11 +82,13 @@ export class Purpose {
   stands(fd: number, address: string | undefined): void {
     this.#fd = fd;
     this.#address = address;
+    if (this.#isOutdated) this.anew();
   }
 
   /** Other rules hold than before: they were changed, or it is their time. Whether the path manager was told. */
   anew(): boolean {
-    if (this.#fd < 0) return false;
+    this.#isOutdated = this.#fd < 0;
+    if (this.#isOutdated) return false;
     const search = this.find();
     // Denied from now on: what stands goes on as it is.
     if (search.kind === 'denied') return false;

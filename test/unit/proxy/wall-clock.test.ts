@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import type { Config } from '#anabranch/config/config.js';
 import { parseConfig } from '#anabranch/config/parse.js';
 import { type Timer, TimerHeap } from '#anabranch/dataplane/timers.js';
 import { Purpose, WishLine } from '#anabranch/proxy/purpose.js';
-import { Routes } from '#anabranch/proxy/routes.js';
+import { type RouteQuery, Routes } from '#anabranch/proxy/routes.js';
 import { minuteOfWeek, PhaseWatch } from '#anabranch/proxy/wall-clock.js';
 
 // Node reads it anew when it is set so.
@@ -123,21 +124,37 @@ rules:
   - { use: direct }
 `;
 
-test('a rule holds in its time: outbound, wish, deny, for connections that come and those that stand', () => {
+function configOf(): Config {
   const parsed = parseConfig(FILE, { fileName: 'f', defaults: { workers: 1, admin: undefined } });
   assert.ok('config' in parsed, JSON.stringify(parsed));
-  const { config } = parsed;
-  const routes = new Routes(config, new Set());
-  const [inbound] = config.inbounds;
+  return parsed.config;
+}
+
+function queryOf({ inbounds: [inbound] }: Config, port: number): RouteQuery {
   assert.ok(inbound !== undefined);
-  const query = (port: number) => ({
-    inbound,
-    source: '127.0.0.1',
-    user: undefined,
-    destination: { host: '192.0.2.1', port },
-  });
+  return { inbound, source: '127.0.0.1', user: undefined, destination: { host: '192.0.2.1', port } };
+}
+
+test('a connection that is still being dialed when other rules come to hold follows once it stands', () => {
+  const config = configOf();
+  const time = new Passing(local('2026-11-25T05:59:59'));
+  const context = { config, routes: new Routes(config, new Set()), wishes: new WishLine(), clock: time.clock };
+  const purpose = new Purpose(context, queryOf(config, 443));
+  const search = purpose.find();
+  assert.ok(search.kind === 'found');
+  purpose.decided(search.route);
+  time.pass(1_000);
+  assert.equal(purpose.anew(), false);
+  assert.equal(purpose.wish.kind, 'max-throughput');
+  purpose.stands(1, '192.0.2.1');
+  assert.equal(purpose.wish.kind, 'low-latency');
+});
+
+test('a rule holds in its time: outbound, wish, deny, for connections that come and those that stand', () => {
+  const config = configOf();
+  const routes = new Routes(config, new Set());
   const found = (moment: string, port: number): string => {
-    const search = routes.find(query(port), local(moment));
+    const search = routes.find(queryOf(config, port), local(moment));
     return search.kind === 'found' ? `${search.route.name} ${search.route.wish?.kind}` : search.kind;
   };
   assert.equal(found('2026-11-23T05:59:59', 443), 'gateway max-throughput');
@@ -148,7 +165,7 @@ test('a rule holds in its time: outbound, wish, deny, for connections that come 
   assert.equal(found('2026-11-28T12:30:00', 80), 'gateway max-throughput');
 
   const time = new Passing(local('2026-11-25T05:59:30'));
-  const purpose = new Purpose({ config, routes, wishes: new WishLine(), clock: time.clock }, query(443));
+  const purpose = new Purpose({ config, routes, wishes: new WishLine(), clock: time.clock }, queryOf(config, 443));
   const search = purpose.find();
   assert.ok(search.kind === 'found');
   purpose.decided(search.route);
