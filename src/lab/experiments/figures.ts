@@ -130,7 +130,7 @@ function kilobytes(run: RunData, { link, direction, from, to }: Of<'bytes'>): nu
   const toMs = Math.min(run.endMs, run.originMs + (to ?? Infinity));
   const carried = (way: 'up' | 'down'): number => {
     const series = linkSeries(run, link, way);
-    return series === undefined ? 0 : bytesBetween(series, run.originMs + from, toMs) / 1_000;
+    return series === undefined ? 0 : bytesBetween(series, run.originMs + (from ?? -Infinity), toMs) / 1_000;
   };
   return direction === 'both' ? carried('up') + carried('down') : carried(direction);
 }

@@ -41,8 +41,8 @@ const SHAPES = {
   },
   /** What a link carried, Ethernet headers included, Mbit/s. */
   rate: { link: text('the name of a link'), direction, ...window },
-  /** What it carried in all, Ethernet headers included, kB. */
-  bytes: { link: text('the name of a link'), direction: directions, ...window },
+  /** What it carried in all, Ethernet headers included, kB; all there was from before the first SYN, unless told otherwise. */
+  bytes: { link: text('the name of a link'), direction: directions, from: time.optional(), to: time.optional() },
   /** From a moment until a link has carried its first, and its last, s; see analysis/carrying.ts. */
   begins: { link: text('the name of a link'), direction, after: time, to: time.optional() },
   ceases: { link: text('the name of a link'), direction, after: time, to: time.optional() },
