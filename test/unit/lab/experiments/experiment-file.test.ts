@@ -202,6 +202,9 @@ describe('the experiments that come along', () => {
     'pooling',
     'recovery',
     'regeneration',
+    'strategies',
+    'wish-switch',
+    'wishes',
   ];
 
   test('are all found', () => {
