@@ -34,16 +34,29 @@ export function longestSilence(
 const SILENCE_BEGINS_MS = 1_000;
 
 /**
+ * How long a transfer stands still for the cut of a path, in milliseconds; 0 when it never does, undefined when it does
+ * not go on.
+ */
+export function pauseMs(goodput: ByteSeries, cutMs: number, quietBytes = 0): number | undefined {
+  const silence = silenceAfter(goodput, cutMs, quietBytes);
+  return silence === 'for good' ? undefined : (silence?.ms ?? 0);
+}
+
+/**
  * Time to failover: milliseconds from the cut of a path until the transfer goes on, over whatever path; 0 when it was
  * never silent, undefined when it never went on.
  */
 export function failoverMs(goodput: ByteSeries, cutMs: number, quietBytes = 0): number | undefined {
-  const span = { fromMs: cutMs, toMs: cutMs + SILENCE_BEGINS_MS, quietBytes };
-  const silence = longestSilence(goodput, span);
+  const silence = silenceAfter(goodput, cutMs, quietBytes);
+  if (silence === 'for good') return undefined;
+  return silence === undefined ? 0 : silence.fromMs + silence.ms - cutMs;
+}
+
+function silenceAfter(goodput: ByteSeries, cutMs: number, quietBytes: number): Silence | 'for good' | undefined {
+  const silence = longestSilence(goodput, { fromMs: cutMs, toMs: cutMs + SILENCE_BEGINS_MS, quietBytes });
   // A series ends with its last byte.
-  if (silence === undefined) return endOf(goodput) > cutMs ? 0 : undefined;
-  const until = silence.fromMs + silence.ms;
-  return until >= endOf(goodput) ? undefined : until - cutMs;
+  if (silence === undefined) return endOf(goodput) > cutMs ? undefined : 'for good';
+  return silence.fromMs + silence.ms >= endOf(goodput) ? 'for good' : silence;
 }
 
 export interface RegainOptions {

@@ -80,7 +80,8 @@ function renderSide(name: string, side: SideRecord | undefined): string[] {
   const how = side.mptcp === 'mptcp' ? 'MPTCP' : `TCP (${side.mptcp})`;
   const { congestion } = side;
   const chosen = congestion === undefined ? '' : `, ${congestion.name}: ${congestion.why}`;
-  return [`    ${name} side: ${how}${chosen}`, ...side.subflows.map(renderSubflow)];
+  const buffer = side.sendBuffer === undefined ? '' : `, send buffer ${formatBytes(side.sendBuffer)}`;
+  return [`    ${name} side: ${how}${chosen}${buffer}`, ...side.subflows.map(renderSubflow)];
 }
 
 function renderSubflow(subflow: SubflowRecord): string {

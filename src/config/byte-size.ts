@@ -29,3 +29,16 @@ export function readByteSize(text: string): Reading<number> {
   if (bytes >= 1 && bytes <= BYTES_MAX) return { value: bytes };
   return { wrong: `is too ${bytes < 1 ? 'little' : 'much'}`, hint: 'from 1B to 1000TB' };
 }
+
+export const SEND_BUFFER_HINT = 'auto, kernel, or a number with its unit from 64kB to 1GB: 500kB, 4MB';
+
+const SEND_BUFFER_MIN = 64e3;
+const SEND_BUFFER_MAX = 1e9;
+
+export function readSendBuffer(text: string): Reading<number | 'auto' | 'kernel'> {
+  if (text === 'auto' || text === 'kernel') return { value: text };
+  const size = readByteSize(text);
+  if ('wrong' in size) return { wrong: size.wrong, hint: SEND_BUFFER_HINT };
+  if (size.value >= SEND_BUFFER_MIN && size.value <= SEND_BUFFER_MAX) return size;
+  return { wrong: `is too ${size.value < SEND_BUFFER_MIN ? 'little' : 'much'}`, hint: SEND_BUFFER_HINT };
+}

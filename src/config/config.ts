@@ -188,6 +188,8 @@ export interface SocketConfig {
   readonly sourceAddress: readonly string[];
   /** TCP Fast Open (RFC 7413). */
   readonly fastOpen: boolean;
+  /** SO_SNDBUF in bytes, as the kernel counts; `auto`: chosen while the connection lives; `undefined`: the kernel's. */
+  readonly sendBuffer: number | 'auto' | undefined;
   /** TCP_NOTSENT_LOWAT in bytes. */
   readonly notsentLowat: number | undefined;
   /** Keepalive idle time in seconds; 0 for none. */

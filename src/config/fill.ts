@@ -114,13 +114,21 @@ function fillOutbound(values: OutboundValues): OutboundConfig {
 }
 
 function fillSocket(values: SocketValues = {}): SocketConfig {
-  const { congestion = CONGESTION, mark, interface: device, sourceAddress = [], fastOpen = false } = values;
+  const {
+    congestion = CONGESTION,
+    sendBuffer = 'auto',
+    mark,
+    interface: device,
+    sourceAddress = [],
+    fastOpen = false,
+  } = values;
   return {
     congestion: congestion === 'kernel' ? undefined : congestion,
     mark,
     interface: device,
     sourceAddress,
     fastOpen,
+    sendBuffer: sendBuffer === 'kernel' ? undefined : sendBuffer,
     notsentLowat: values.notsentLowat,
     keepalive: values.keepalive ?? KEEPALIVE_SECONDS,
     userTimeout: values.userTimeout ?? USER_TIMEOUT_MS,

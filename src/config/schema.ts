@@ -2,6 +2,7 @@
 // tell together (names, chains, ports) in checks.ts.
 
 import { z } from 'zod';
+import { readSendBuffer, SEND_BUFFER_HINT } from './byte-size.ts';
 import { DIRECTORY_HINT, LOG_HINT, RETENTION_HINT, readDirectory, readLog, readRetention } from './log-target.ts';
 import { pathsSection, strategyChoice, wishText } from './paths-schema.ts';
 import * as read from './readings.ts';
@@ -57,6 +58,12 @@ const socketShape = {
     examples: ['eth0'],
   }).optional(),
   fastOpen: flag({ description: 'TCP Fast Open (RFC 7413).', default: false }).optional(),
+  sendBuffer: text(readSendBuffer, SEND_BUFFER_HINT, {
+    description:
+      'What the kernel may hold of a connection. auto: over several paths no more than keeps them busy; kernel: it grows by itself.',
+    default: 'auto',
+    examples: ['4MB'],
+  }).optional(),
   notsentLowat: integer(1, NOTSENT_LOWAT_MAX, {
     description: "TCP_NOTSENT_LOWAT in bytes: unsent bytes the kernel takes at most; without it the kernel's default.",
   }).optional(),

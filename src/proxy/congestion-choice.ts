@@ -7,29 +7,14 @@
 // cubic is the rule, and bbr needs evidence: losses while the round trip is as short as it ever was, at a rate that cubic
 // cannot make up for. Whether it was right is measured afterwards.
 
+import type { SendReading } from '../socket/send-reading.ts';
+
 export type Congestion = 'cubic' | 'bbr';
 
 export interface Choice {
   readonly congestion: Congestion;
   /** For people; figures included. */
   readonly why: string;
-}
-
-/** One subflow, or the one TCP connection, from its beginning on. */
-export interface SubflowReading {
-  /** Tells the subflows of a connection apart. */
-  readonly id: number;
-  /** Smoothed, in microseconds. */
-  readonly rttUs: number;
-  /** The shortest of late, in microseconds; 0: not measured. */
-  readonly minRttUs: number;
-  /** Retransmissions included. */
-  readonly bytesSent: number;
-  readonly bytesRetransmitted: number;
-  readonly bytesAcked: number;
-  /** Time with data under way, in microseconds. */
-  readonly busyUs: number;
-  readonly segmentBytes: number;
 }
 
 /** A round trip up to this much longer than the shortest one tells of no queue: a quarter and 4 ms. */
@@ -72,21 +57,21 @@ export function cubicRate(lossShare: number, rttSeconds: number, segmentBytes: n
 
 /** What one subflow lost while no queue was seen, of late. */
 class CalmLosses {
-  #last: SubflowReading;
+  #last: SendReading;
   #lastAt: number;
   #queueAt = -Infinity;
   #sent = 0;
   #lost = 0;
   #lossyTurns = 0;
 
-  constructor(now: number, first: SubflowReading) {
+  constructor(now: number, first: SendReading) {
     this.#last = first;
     this.#lastAt = now;
     if (!isCalm(first)) this.#queueAt = now;
   }
 
   /** Returns what has been acknowledged since, and whether it was busy all the time. */
-  add(now: number, reading: SubflowReading): { readonly acked: number; readonly busy: boolean } {
+  add(now: number, reading: SendReading): { readonly acked: number; readonly busy: boolean } {
     const before = this.#last;
     const elapsed = now - this.#lastAt;
     const acked = reading.bytesAcked - before.bytesAcked;
@@ -168,7 +153,7 @@ export class CongestionChoice {
   }
 
   /** Call a few times a second while bytes flow. Returns a choice when it is another one than before. */
-  observe(now: number, readings: readonly SubflowReading[]): Choice | undefined {
+  observe(now: number, readings: readonly SendReading[]): Choice | undefined {
     const elapsed = now - this.#lastAt;
     this.#lastAt = now;
     const known = this.#subflows;
@@ -249,7 +234,8 @@ export class CongestionChoice {
   }
 }
 
-function isCalm({ rttUs, minRttUs }: SubflowReading): boolean {
+/** No queue to be seen on the way. */
+export function isCalm({ rttUs, minRttUs }: Pick<SendReading, 'rttUs' | 'minRttUs'>): boolean {
   return rttUs > 0 && minRttUs > 0 && rttUs <= minRttUs * CALM_SHARE + CALM_US;
 }
 

@@ -1,14 +1,14 @@
-// `congestion: auto` for one side of a flow: looks at the connection while it sends, and changes its congestion control
-// when another one suits.
+// `congestion: auto` for one side of a flow: changes its congestion control when another one suits.
 
-import { changeCongestion, readCongestion } from '../socket/congestion.ts';
+import { changeCongestion } from '../socket/congestion.ts';
 import { errnoName } from '../socket/errno.ts';
+import type { SendReading } from '../socket/send-reading.ts';
 import { type Choice, CongestionChoice } from './congestion-choice.ts';
 import type { CongestionMemory } from './congestion-memory.ts';
 import type { CongestionRecord } from './flow-record.ts';
 
-/** A look is worth its calls when so much has gone through since the last one. */
-const BYTES_BETWEEN = 32 * 1024;
+/** Losses and round trips say nothing within less. */
+const EVERY_MS = 250;
 
 export class CongestionKeeper {
   readonly #memory: CongestionMemory;
@@ -16,8 +16,7 @@ export class CongestionKeeper {
   readonly #fd: number;
   readonly #choice: CongestionChoice;
   #record: CongestionRecord | undefined;
-  #bytes = 0;
-  #hasLooked = false;
+  #observedAt = -Infinity;
 
   /** `fd` is the flow's; it is used only while the flow lives. */
   constructor(memory: CongestionMemory, peer: string, fd: number, now: number) {
@@ -35,18 +34,11 @@ export class CongestionKeeper {
     return this.#record;
   }
 
-  /** `bytes`: sent to this side in all. Returns whether the kernel was asked. */
-  look(now: number, bytes: number, isMptcp: boolean): boolean {
-    // Once more after the last byte: then what is under way has arrived.
-    if (bytes - this.#bytes < BYTES_BETWEEN && !(this.#hasLooked && bytes > this.#bytes)) {
-      this.#hasLooked = false;
-      return false;
-    }
-    this.#bytes = bytes;
-    this.#hasLooked = true;
-    const choice = this.#choice.observe(now, readCongestion(this.#fd, isMptcp));
+  observe(now: number, readings: readonly SendReading[]): void {
+    if (now - this.#observedAt < EVERY_MS) return;
+    this.#observedAt = now;
+    const choice = this.#choice.observe(now, readings);
     if (choice !== undefined) this.#take(choice, now);
-    return true;
   }
 
   #take(choice: Choice, now: number): void {

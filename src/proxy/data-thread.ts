@@ -16,7 +16,6 @@ import { acceptedIsMptcp, type MptcpState } from '../socket/mptcp.ts';
 import { refreshSystemCongestion } from '../socket/options.ts';
 import type { Endpoint } from '../wire/destination.ts';
 import { CongestionMemory } from './congestion-memory.ts';
-import { CongestionWatch } from './congestion-watch.ts';
 import type { Context, LiveFlow } from './context.ts';
 import { COUNTER_LAYOUT, fallbackCounter } from './counter-layout.ts';
 import { Flow } from './flow.ts';
@@ -29,6 +28,7 @@ import { PathSources } from './path-sources.ts';
 import { PlainPeers } from './plain-peers.ts';
 import { WishLine } from './purpose.ts';
 import { Routes } from './routes.ts';
+import { SendWatch } from './send-watch.ts';
 import { SourceLimits } from './source-limits.ts';
 import { PhaseWatch } from './wall-clock.ts';
 
@@ -103,7 +103,7 @@ class DataThread implements Timed {
     counters.set('heartbeat', Date.now());
     refreshSystemCongestion();
     loop.arm(this.#sampler, loop.now + SAMPLE_MS);
-    new CongestionWatch(loop, this.#context.flows).start();
+    new SendWatch(loop, this.#context.flows).start();
     this.#post({ kind: 'ready', wakeFd: loop.wakeFd });
     loop.run();
   }

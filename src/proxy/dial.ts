@@ -12,6 +12,7 @@ import { isLoopback } from '../routing/access.ts';
 import { initialCongestion } from '../socket/congestion.ts';
 import { errnoName } from '../socket/errno.ts';
 import { type MptcpState, staysMptcp } from '../socket/mptcp.ts';
+import { initialSendBuffer } from '../socket/send-buffer.ts';
 import { sendBytes } from '../socket/send-bytes.ts';
 import { type Destination, type Endpoint, formatHostPort } from '../wire/destination.ts';
 import { canonicalIp } from '../wire/ip.ts';
@@ -209,7 +210,11 @@ export class Dial implements NameWaiter, RaceOwner, ConnectionHandler {
     const options = {
       mptcp: this.#asksMptcp,
       sourceAddress: others?.sources ?? sourceAddress,
-      socket: { ...first.socket, congestion: initialCongestion(first.socket.congestion) },
+      socket: {
+        ...first.socket,
+        congestion: initialCongestion(first.socket.congestion),
+        sendBuffer: initialSendBuffer(first.socket.sendBuffer),
+      },
       // A proxy's handshake begins with our bytes, so there is something to put into the SYN; but it makes every
       // attempt look connected, so it is for a single address only, from a single source.
       fastOpen: first.socket.fastOpen && this.#hops.length > 0 && complete && addresses.length === 1 && !hasChoice,

@@ -66,6 +66,8 @@ export interface SideRecord {
   readonly subflows: readonly SubflowRecord[];
   /** With `congestion: auto`, once it has chosen; it begins with cubic. */
   readonly congestion?: CongestionRecord | undefined;
+  /** With `sendBuffer: auto`, once it has chosen: bytes, as the kernel counts. */
+  readonly sendBuffer?: number | undefined;
 }
 
 /** Times are milliseconds since 1970; `undefined` for what did not come to pass. */

@@ -11,13 +11,17 @@ import type { Endpoint } from '../wire/destination.ts';
 import { CongestionKeeper } from './congestion-keeper.ts';
 import type { CongestionMemory } from './congestion-memory.ts';
 import type { SideRecord } from './flow-record.ts';
+import { SendBufferKeeper } from './send-buffer-keeper.ts';
+import { SendTuner } from './send-tuner.ts';
 import { SubflowLog } from './subflow-log.ts';
 
 class Side {
   readonly connection: Connection | undefined;
   readonly remote: Endpoint;
   mptcp: MptcpState;
-  #keeper: CongestionKeeper | undefined;
+  #congestion: CongestionKeeper | undefined;
+  #sendBuffer: SendBufferKeeper | undefined;
+  #tuner: SendTuner | undefined;
   #log: SubflowLog | undefined;
   /** MPTCP refuses TCP_USER_TIMEOUT; this is the same, as of the last sample. */
   silent = false;
@@ -34,14 +38,18 @@ class Side {
     this.#userTimeout = userTimeout;
   }
 
-  keep(memory: CongestionMemory, { congestion }: SocketConfig, now: number): void {
-    if (congestion !== AUTO || this.connection === undefined || isLoopback(this.remote.address)) return;
-    this.#keeper = new CongestionKeeper(memory, this.remote.address, this.connection.fd, now);
+  keep(memory: CongestionMemory, { congestion, sendBuffer }: SocketConfig, now: number): void {
+    if (this.connection === undefined || isLoopback(this.remote.address)) return;
+    const { fd } = this.connection;
+    if (congestion === AUTO) this.#congestion = new CongestionKeeper(memory, this.remote.address, fd, now);
+    if (sendBuffer === AUTO && this.mptcp === 'mptcp') this.#sendBuffer = new SendBufferKeeper(fd);
+    const observers = [this.#congestion, this.#sendBuffer].filter((keeper) => keeper !== undefined);
+    if (observers.length > 0) this.#tuner = new SendTuner(fd, observers);
   }
 
   /** Call only while the connection is open. Returns whether the kernel was asked. */
   tune(now: number, bytes: number): boolean {
-    return this.#keeper?.look(now, bytes, this.mptcp === 'mptcp') === true;
+    return this.#tuner?.look(now, bytes, this.mptcp === 'mptcp') === true;
   }
 
   /** Call only while the connection is open. */
@@ -64,11 +72,13 @@ class Side {
   }
 
   record(): SideRecord {
-    const congestion = this.#keeper?.record;
+    const congestion = this.#congestion?.record;
+    const sendBuffer = this.#sendBuffer?.bytes;
     return {
       mptcp: this.mptcp,
       subflows: this.#log?.subflows() ?? [],
       ...(congestion === undefined ? {} : { congestion }),
+      ...(sendBuffer === undefined ? {} : { sendBuffer }),
     };
   }
 
@@ -100,8 +110,8 @@ export class FlowSides {
     this.#server = new Side(server, remote, mptcp, userTimeout);
   }
 
-  /** From now on sides whose configuration leaves it to us choose their congestion control themselves. */
-  keepCongestion(memory: CongestionMemory, client: SocketConfig, server: SocketConfig, now: number): void {
+  /** From now on sides are tuned in what their configuration leaves to us. */
+  keepTuned(memory: CongestionMemory, client: SocketConfig, server: SocketConfig, now: number): void {
     this.#client.keep(memory, client, now);
     this.#server?.keep(memory, server, now);
   }

@@ -129,7 +129,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     this.#connectedAt = loop.now;
     histograms.observe('connect', (loop.now - this.#requestedAt) / 1000);
     this.sides.setServer(dialed.connection, dialed.reached, dialed.mptcp, dialed.socket.userTimeout);
-    this.sides.keepCongestion(this.#context.congestion, this.#origin.inbound.socket, dialed.socket, loop.now);
+    this.sides.keepTuned(this.#context.congestion, this.#origin.inbound.socket, dialed.socket, loop.now);
     this.#settle = { at: loop.now + SETTLE_MS, socket: dialed.socket };
     this.#phase = 'relaying';
     this.#relay = new Relay(loop, this.#client, dialed.connection, resources, this);

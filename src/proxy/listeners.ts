@@ -5,6 +5,7 @@ import type { Config, InboundConfig, ListenAddress } from '../config/config.ts';
 import { closeSocket } from '../socket/close.ts';
 import { initialCongestion } from '../socket/congestion.ts';
 import { expectFree, type Listener, openListener } from '../socket/listen.ts';
+import { initialSendBuffer } from '../socket/send-buffer.ts';
 import { type Endpoint, formatHostPort } from '../wire/destination.ts';
 import type { ListenerHandle } from './messages.ts';
 
@@ -65,7 +66,7 @@ export class Listeners {
     if (!isOurs) expectFree(where.address, where.port);
     let first: Listener | undefined;
     for (const handles of opened) {
-      const { congestion, mark, keepalive, notsentLowat, userTimeout } = inbound.socket;
+      const { congestion, sendBuffer, mark, keepalive, notsentLowat, userTimeout } = inbound.socket;
       const listener = openListener({
         address: where.address,
         port: first?.local.port ?? where.port,
@@ -74,6 +75,7 @@ export class Listeners {
         fastOpen: inbound.socket.fastOpen,
         socket: {
           congestion: initialCongestion(congestion),
+          sendBuffer: initialSendBuffer(sendBuffer),
           mark,
           keepalive,
           notsentLowat,

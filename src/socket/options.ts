@@ -122,11 +122,13 @@ export function applyOptions(fd: number, options: SocketOptions): void {
   }
 }
 
+type LifetimeOptions = Pick<SocketOptions, 'keepalive' | 'userTimeout'>;
+
 /**
  * Applies keepalive and userTimeout, which act after many seconds only. Sockets accepted from a listener inherit them;
  * an outgoing connection can be given them once it has lived for a while, as most never do. Throws a LinuxError.
  */
-export function applyLifetimeOptions(fd: number, options: SocketOptions, isMptcp: boolean): void {
+export function applyLifetimeOptions(fd: number, options: LifetimeOptions, isMptcp: boolean): void {
   const { keepalive, userTimeout } = options;
   if (userTimeout !== undefined && userTimeout > 0 && !isMptcp) {
     check(setInt(fd, k.SOL_TCP, k.TCP_USER_TIMEOUT, userTimeout), `userTimeout ${userTimeout}`);
@@ -147,7 +149,7 @@ export function applyLifetimeOptions(fd: number, options: SocketOptions, isMptcp
  * `applyLifetimeOptions` for a connection that stands. One that is just going away may refuse them, which nobody needs
  * to know. `isMptcp`: it is MPTCP now; a socket that fell back takes what TCP takes.
  */
-export function settleConnection(fd: number, options: SocketOptions, isMptcp: boolean): void {
+export function settleConnection(fd: number, options: LifetimeOptions, isMptcp: boolean): void {
   try {
     applyLifetimeOptions(fd, options, isMptcp);
   } catch (error) {
@@ -159,7 +161,10 @@ export function settleConnection(fd: number, options: SocketOptions, isMptcp: bo
  * For the TCP socket of a client without MPTCP that an MPTCP listener accepted: it inherits all but the options that
  * MPTCP keeps to itself (notsentLowat) or does not take (userTimeout).
  */
-export function settleAcceptedTcp(fd: number, { notsentLowat, userTimeout }: SocketOptions): void {
+export function settleAcceptedTcp(
+  fd: number,
+  { notsentLowat, userTimeout }: Pick<SocketOptions, 'notsentLowat' | 'userTimeout'>,
+): void {
   if (notsentLowat !== undefined) setInt(fd, k.SOL_TCP, k.TCP_NOTSENT_LOWAT, notsentLowat);
   if (userTimeout !== undefined && userTimeout > 0) setInt(fd, k.SOL_TCP, k.TCP_USER_TIMEOUT, userTimeout);
 }

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
-import { changeCongestion, initialCongestion, readCongestion, tryCongestion } from '#anabranch/socket/congestion.js';
+import { changeCongestion, initialCongestion, tryCongestion } from '#anabranch/socket/congestion.js';
 import { localEndpoint } from '#anabranch/socket/connect.js';
+import { readSending } from '#anabranch/socket/send-reading.js';
 import { requireCommands, requireMptcp } from '../requirements.ts';
 import { eventually, hear, openConnected, say } from './socket-scene.ts';
 
@@ -34,7 +35,7 @@ for (const transport of ['tcp', 'mptcp'] as const) {
       for (let got = 0; got < text.length; ) got += (hear(server) as string).length;
     }
     const [reading, ...others] = eventually(() => {
-      const readings = readCongestion(client, isMptcp);
+      const readings = readSending(client, isMptcp);
       return (readings[0]?.bytesAcked ?? 0) >= bytes ? readings : undefined;
     }, 'acknowledgement');
     assert.equal(others.length, 0);
@@ -45,6 +46,9 @@ for (const transport of ['tcp', 'mptcp'] as const) {
     assert.ok(reading.rttUs > 0 && reading.minRttUs > 0 && reading.minRttUs <= 1e6 && reading.segmentBytes > 500);
     // Counted in jiffies: over loopback there may be none.
     assert.ok(reading.busyUs >= 0 && reading.busyUs < 10e6);
+    // The initial window is ten segments (RFC 6928), and nothing was lost that would have ended slow start.
+    assert.ok(reading.windowBytes >= 10 * reading.segmentBytes && reading.windowBytes < reading.thresholdBytes);
+    assert.ok(reading.pacingRate > 0 && reading.unsentBytes === 0);
 
     assert.equal(changeCongestion(client, 'reno'), 0);
     assert.equal(inUse(port), 'reno');
@@ -57,7 +61,7 @@ test('what the kernel does not have is told, not thrown', () => {
   assert.equal(tryCongestion('no-such'), -ENOENT);
   assert.equal(tryCongestion('reno'), 0);
   assert.ok(changeCongestion(-1, 'reno') < 0);
-  assert.deepEqual(readCongestion(-1, true), []);
+  assert.deepEqual(readSending(-1, true), []);
 });
 
 test('what a connection begins with', () => {

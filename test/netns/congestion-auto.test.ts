@@ -1,5 +1,5 @@
 // `congestion: auto` over the lab's lossy path: the gateway must notice that the path loses without being full, change the
-// live connection to bbr, and say so in its record; without loss it must let cubic be.
+// live connection to bbr, and say so in its record; without loss it must let cubic be. `sendBuffer: auto` beside it.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -43,6 +43,12 @@ test('bbr over a path that loses without being full', { skip }, (t) => {
   assert.ok(used > 80, `${used} %`);
 });
 
-test('cubic where nothing is lost', { skip }, () => {
-  assert.equal(play('without', 'both').side?.congestion, undefined);
+test('cubic where nothing is lost, and no more in the send buffer than keeps both paths busy', { skip }, (t) => {
+  const { side, used } = play('without', 'both');
+  t.diagnostic(`${used} % used; ${side?.sendBuffer} bytes`);
+  assert.equal(side?.congestion, undefined);
+  // 30 Mbit/s for 100 ms, and for the 200 ms that they are with a full queue, and half as much again.
+  const buffer = side?.sendBuffer ?? 0;
+  assert.ok(buffer > 375_000 && buffer < 1_200_000, `${buffer}`);
+  assert.ok(used > 90, `${used} %`);
 });

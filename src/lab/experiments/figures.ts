@@ -3,7 +3,7 @@
 import { type ByteSeries, bytesBetween, rateBetween } from '../../analysis/byte-series.ts';
 import { beginsMs, ceasesMs } from '../../analysis/carrying.ts';
 import { quantileOfSorted, sortSamples } from '../../analysis/quantiles.ts';
-import { failoverMs, regainMs } from '../../analysis/recovery.ts';
+import { failoverMs, pauseMs, regainMs } from '../../analysis/recovery.ts';
 import { mean } from '../../analysis/summary.ts';
 import type { RecordedFlow } from '../measures/flow-records.ts';
 import type { Measures } from '../measures/sampler.ts';
@@ -32,6 +32,10 @@ export function takeFigure(measure: Measure, run: RunData): number | undefined {
       return used(run, measure);
     case 'gap':
       return transfer(run, measure.of)?.longestGap.ms;
+    case 'pause': {
+      const result = transfer(run, measure.of);
+      return seconds(result && pauseMs(result.goodput, run.originMs + measure.after));
+    }
     case 'recovery': {
       const result = transfer(run, measure.of);
       return seconds(result && failoverMs(result.goodput, run.originMs + measure.after));

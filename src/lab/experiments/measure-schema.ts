@@ -22,6 +22,8 @@ const SHAPES = {
   used: { of, ...window },
   /** The longest time without a byte, ms. */
   gap: { of },
+  /** The longest time without a byte that begins within a second from a moment (of a cut), s. */
+  pause: { of, after: time },
   /** From a moment (of a cut) until payload flows again for good, s; see figures.ts. */
   recovery: { of, after: time },
   /** From a moment (of a return) until a link carries 90 % of what it carried before, s. */
@@ -73,6 +75,7 @@ export const measureSchema = z.discriminatedUnion(
     section({ take: z.literal('goodput'), ...SHAPES.goodput }, 'a measure of goodput'),
     section({ take: z.literal('used'), ...SHAPES.used }, 'a measure of used'),
     section({ take: z.literal('gap'), ...SHAPES.gap }, 'a measure of gap'),
+    section({ take: z.literal('pause'), ...SHAPES.pause }, 'a measure of pause'),
     section({ take: z.literal('recovery'), ...SHAPES.recovery }, 'a measure of recovery'),
     section({ take: z.literal('regain'), ...SHAPES.regain }, 'a measure of regain'),
     section({ take: z.literal('rate'), ...SHAPES.rate }, 'a measure of rate'),
@@ -98,6 +101,7 @@ export const UNITS: Readonly<Record<MeasureKind, string>> = {
   goodput: 'Mbit/s',
   used: '%',
   gap: 'ms',
+  pause: 's',
   recovery: 's',
   regain: 's',
   rate: 'Mbit/s',

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 
 import { binCounter, bytesBetween, endOf, rateBetween, shares } from '#anabranch/analysis/byte-series.js';
-import { failoverMs, longestSilence, regainMs } from '#anabranch/analysis/recovery.js';
+import { failoverMs, longestSilence, pauseMs, regainMs } from '#anabranch/analysis/recovery.js';
 
 /** Runs of equal bins, 50 ms each, from 1,000 ms on. */
 function series(...runs: readonly (readonly [count: number, bytes: number])[]) {
@@ -82,13 +82,16 @@ describe('failover', () => {
     // Cut at 1,500; what was under way comes for 100 ms, then 2 s of silence.
     const cut = series([10, 900], [2, 900], [40, 0], [20, 400]);
     assert.equal(failoverMs(cut, 1_500), 2_100);
+    assert.equal(pauseMs(cut, 1_500), 2_000);
     assert.deepEqual(longestSilence(cut, { fromMs: 1_000, toMs: 9_999 }), { fromMs: 1_600, ms: 2_000 });
   });
 
   test('is nothing where bytes kept coming, and unknown where they never came again', () => {
-    assert.equal(failoverMs(series([40, 900]), 1_500), 0);
-    assert.equal(failoverMs(series([10, 900], [40, 0]), 1_500), undefined);
-    assert.equal(failoverMs(series([10, 900]), 1_500), undefined);
+    for (const measure of [failoverMs, pauseMs]) {
+      assert.equal(measure(series([40, 900]), 1_500), 0);
+      assert.equal(measure(series([10, 900], [40, 0]), 1_500), undefined);
+      assert.equal(measure(series([10, 900]), 1_500), undefined);
+    }
   });
 
   test('a silence before the cut, or long after it, is not its doing', () => {
@@ -99,6 +102,7 @@ describe('failover', () => {
     const trickle = series([10, 900], [10, 3], [10, 900]);
     assert.equal(failoverMs(trickle, 1_500), 0);
     assert.equal(failoverMs(trickle, 1_500, 10), 500);
+    assert.equal(pauseMs(trickle, 1_500, 10), 500);
   });
 });
 

@@ -25,6 +25,7 @@ const SOCKET = {
   interface: undefined,
   sourceAddress: [],
   fastOpen: false,
+  sendBuffer: 'auto',
   notsentLowat: undefined,
   keepalive: 60,
   userTimeout: 120_000,
@@ -91,7 +92,7 @@ inbounds:
   - type: mixed
     listen: [127.0.0.1:1, "[0:0::1]:65535", 127.0.0.1:0]
     transport: tcp
-    socket: { congestion: kernel, mark: 0xff, interface: eth0, fastOpen: true, notsentLowat: 1, keepalive: off, userTimeout: off }
+    socket: { congestion: kernel, mark: 0xff, interface: eth0, fastOpen: true, sendBuffer: 1MB, notsentLowat: 1, keepalive: off, userTimeout: off }
   - { type: forward, listen: "[::]:2", target: "EXAMPLE.org.:443", open: true, allowLocal: true }
   - { type: mixed, listen: 0.0.0.0:3, users: [{ name: ann, password: "${HASH}" }] }
   - { type: http, name: web, listen: 192.0.2.1:3, sources: [192.0.2.0/24, "2001:db8::1"] }
@@ -142,6 +143,7 @@ rules:
         interface: 'eth0',
         sourceAddress: [],
         fastOpen: true,
+        sendBuffer: 1_000_000,
         notsentLowat: 1,
         keepalive: 0,
         userTimeout: 0,

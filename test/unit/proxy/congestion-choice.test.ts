@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import {
-  BARRED_MS,
-  type Choice,
-  CongestionChoice,
-  cubicRate,
-  type SubflowReading,
-} from '#anabranch/proxy/congestion-choice.js';
+import { BARRED_MS, type Choice, CongestionChoice, cubicRate } from '#anabranch/proxy/congestion-choice.js';
+import type { SendReading } from '#anabranch/socket/send-reading.js';
 
 const TURN_MS = 250;
 const SEGMENT = 1_420;
@@ -27,7 +22,7 @@ class Link {
   }
 
   /** One turn at a rate in Mbit/s; `lost` segments of it were sent again. */
-  turn(rate: number, lost: number, rttMs = this.minRttUs / 1000, busy = 1): SubflowReading {
+  turn(rate: number, lost: number, rttMs = this.minRttUs / 1000, busy = 1): SendReading {
     const acked = (rate * 1e6 * TURN_MS) / 8000;
     this.#acked += acked;
     this.#sent += acked + lost * SEGMENT;
@@ -43,6 +38,11 @@ class Link {
       bytesAcked: this.#acked,
       busyUs: this.#busyUs,
       segmentBytes: SEGMENT,
+      windowBytes: 0,
+      thresholdBytes: 0,
+      pacingRate: 0,
+      isRecovering: false,
+      unsentBytes: 0,
     };
   }
 }
@@ -51,7 +51,7 @@ class Link {
 function play(
   choice: CongestionChoice,
   seconds: number,
-  turn: (i: number) => SubflowReading[],
+  turn: (i: number) => SendReading[],
   from = 0,
 ): [number, Choice] | undefined {
   for (let i = 0; i < (seconds * 1000) / TURN_MS; i++) {
@@ -93,7 +93,7 @@ test('bbr where a long path loses without a queue', () => {
   assert.match(made[1].why, /^[\d.]+ % lost at 100 ms without a queue: cubic would reach 1\.\d Mbit\/s$/);
 });
 
-const staysWithCubic: [string, (i: number, link: Link) => SubflowReading][] = [
+const staysWithCubic: [string, (i: number, link: Link) => SendReading][] = [
   ['nothing is lost', (_, link) => link.turn(10, 0)],
   ['losses of a full queue', (i, link) => link.turn(10, every(8)(i) * 3, 170 + (i % 8) * 4)],
   ['the queue of the start, and recovery after it', (i, link) => link.turn(10, i < 6 ? 80 : 0, i < 4 ? 250 : 105)],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EventLoop } from '#anabranch/dataplane/event-loop.js';
 import { CongestionMemory } from '#anabranch/proxy/congestion-memory.js';
-import { CongestionWatch, type Tunable } from '#anabranch/proxy/congestion-watch.js';
+import { SendWatch, type Tunable } from '#anabranch/proxy/send-watch.js';
 
 const MINUTE = 60_000;
 const lesson = { congestion: 'bbr', why: 'losses', barredUntil: -Infinity } as const;
@@ -39,16 +39,16 @@ test('a turn asks the kernel about 256 connections at most, and the next turns a
       return 2;
     },
   }));
-  const watch = new CongestionWatch(loop, flows);
+  const watch = new SendWatch(loop, flows);
   let before = 0;
   for (let turn = 1; turn <= 4; turn++) {
-    watch.onTimer(turn * 250);
+    watch.onTimer(turn * 100);
     const asked = looks.reduce((sum, n) => sum + n, 0);
     assert.ok(asked - before <= 128, `${asked - before}`);
     before = asked;
   }
   assert.deepEqual([...new Set(looks.filter((_, i) => i % 3 !== 0))], [1]);
-  watch.onTimer(1_250);
+  watch.onTimer(500);
   assert.ok(
     looks.some((n) => n === 2),
     'and begins anew',

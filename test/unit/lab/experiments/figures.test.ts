@@ -122,6 +122,7 @@ describe('figures of a run', () => {
     ['goodput of no time at all', { take: 'goodput', of: 'transfer', from: '20s' }, undefined],
     ['share of what 20 Mbit/s carry', { take: 'used', of: 'transfer', from: '3s' }, 41.823],
     ['the longest gap', { take: 'gap', of: 'transfer' }, 1_010],
+    ['the pause after a cut at 2 s', { take: 'pause', of: 'transfer', after: '2s' }, 1],
     ['recovery from a cut at 2 s', { take: 'recovery', of: 'transfer', after: '2s' }, 1],
     ['a cut that nothing was felt of', { take: 'recovery', of: 'transfer', after: '5s' }, 0],
     ['return at 3.5 s', { take: 'regain', link: 'wifi', after: '3500ms', before: ['0s', '2s'] }, 1.4],
