@@ -49,6 +49,7 @@ const SYSCTLS = [
   'net.ipv4.tcp_wmem',
   'net.ipv4.conf.all.rp_filter',
   'net.core.rmem_max',
+  'net.core.wmem_max',
   'net.core.somaxconn',
   'fs.pipe-user-pages-soft',
 ] as const;

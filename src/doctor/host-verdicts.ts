@@ -10,7 +10,7 @@ const KERNEL_INFO = [5, 16];
 const KERNEL_FULL_INFO = [6, 5];
 const DESCRIPTORS_MIN = 65_536;
 /** Half of the receive buffer that MPTCP sockets want: the kernel doubles what is asked for. */
-const RMEM_MAX_MIN = 4_194_304;
+const ASKED_MAX_MIN = 4_194_304;
 /** The product of 400 Mbit/s and 80 ms. */
 const BUFFER_BYTES_MIN = 4 * 1024 * 1024;
 /** The kernel's default: 64 MiB of pipes for one user. */
@@ -149,8 +149,10 @@ function buffers({ sysctls }: Facts): Verdict {
   if (rmem < BUFFER_BYTES_MIN) remedies.push(raised('net.ipv4.tcp_rmem', 33_554_432));
   if (wmem < BUFFER_BYTES_MIN) remedies.push(raised('net.ipv4.tcp_wmem', 16_777_216));
   // A proxy without CAP_NET_ADMIN may ask for this much only; a connection whose path dies needs it (src/socket).
-  const { 'net.core.rmem_max': asked } = sysctls;
-  if (asked !== undefined && Number(asked) < RMEM_MAX_MIN) remedies.push(sysctl('net.core.rmem_max', RMEM_MAX_MIN));
+  for (const name of ['net.core.rmem_max', 'net.core.wmem_max']) {
+    const asked = sysctls[name];
+    if (asked !== undefined && Number(asked) < ASKED_MAX_MIN) remedies.push(sysctl(name, ASKED_MAX_MIN));
+  }
   if (remedies.length === 0) return ok(id, found);
   const why = 'The data of all paths waits for the slowest one: a buffer must hold their sum times its round trip.';
   return { id, level: 'warn', found, why, ...mendedBy(remedies) };

@@ -18,7 +18,7 @@ const LOSSY_MS = 5_000;
 const QUEUE_BLAMED_MS = 1_000;
 /** The kernel hands out 64 KiB at a time; with less than two of them for each subflow one of them would wait. */
 const SUBFLOW_BYTES_MIN = 128 * 1024;
-/** Memory that one connection may take; two paths of 400 Mbit/s and 80 ms need 13 MB. */
+/** Memory that one connection may take; two paths of 400 Mbit/s and 80 ms need 12 MB. */
 const BYTES_MAX = 16 << 20;
 /** In slow start the window doubles with each round trip. */
 const SLOW_START_FACTOR = 2;

@@ -4,6 +4,9 @@ import { largestSendBuffer, sendBufferOf, setSendBuffer } from '../socket/send-b
 import type { SendReading } from '../socket/send-reading.ts';
 import { SendBufferChoice } from './send-buffer-choice.ts';
 
+/** What the kernel gives a connection over two paths at the most, where it is left as it comes (tcp_wmem). */
+const ALLOWED_MIN = 8 << 20;
+
 export class SendBufferKeeper {
   readonly #fd: number;
   readonly #choice = new SendBufferChoice();
@@ -20,11 +23,11 @@ export class SendBufferKeeper {
   }
 
   observe(now: number, readings: readonly SendReading[]): void {
+    // Once set it stays as it is: with less to choose from than the kernel has, a connection is better off as it was.
+    const allowed = largestSendBuffer();
+    if (allowed < ALLOWED_MIN) return;
     const wanted = this.#choice.observe(now, readings, sendBufferOf(this.#fd));
     if (wanted === undefined) return;
-    const allowed = largestSendBuffer();
-    // Too little for this connection: it is better off with what the kernel gives it, as long as it can still be had.
-    if (wanted > allowed && this.#bytes === undefined) return;
     this.#bytes = Math.min(wanted, allowed);
     setSendBuffer(this.#fd, this.#bytes);
   }
