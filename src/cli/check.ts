@@ -1,12 +1,10 @@
 // anabranch check FILE: is the configuration right? All faults at once, each with its place and its remedy.
 
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { type Fault, formatFault } from '../config/fault.ts';
-import { defaultAdminPath } from './admin-client.ts';
-import { DEFAULT_DASHBOARD } from './config-source.ts';
+import { machineDefaults } from './config-source.ts';
 
 const EXAMPLES = `
 Examples:
@@ -44,8 +42,7 @@ async function faultsOf(file: string): Promise<readonly Fault[]> {
     const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     return [{ file: fileName, line: 0, column: 0, key: '', message, hint: 'name a YAML file that you may read' }];
   }
-  const defaults = { workers: availableParallelism(), admin: defaultAdminPath(), dashboard: DEFAULT_DASHBOARD };
   const { parseConfig } = await import('../config/parse.ts');
-  const parsed = parseConfig(content, { fileName, defaults });
+  const parsed = parseConfig(content, { fileName, defaults: machineDefaults() });
   return 'faults' in parsed ? parsed.faults : [];
 }

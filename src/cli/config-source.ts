@@ -4,14 +4,26 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { formatFault } from '../config/fault.ts';
+import type { ConfigDefaults } from '../config/fill.ts';
 import { configFromFlags } from '../config/flags.ts';
 import { type Parsed, parseConfig } from '../config/parse.ts';
+import { readAccounts } from './accounts.ts';
 import { defaultAdminPath } from './admin-client.ts';
 import { CliError } from './cli-error.ts';
 import type { RunFlags } from './config-options.ts';
 
 /** Loopback only; another instance takes any free port. */
 export const DEFAULT_DASHBOARD = { address: '127.0.0.1', port: 1088 };
+
+/** As of now: accounts come and go between two reloads. */
+export function machineDefaults(): ConfigDefaults {
+  return {
+    workers: availableParallelism(),
+    admin: defaultAdminPath(),
+    dashboard: DEFAULT_DASHBOARD,
+    accounts: readAccounts(),
+  };
+}
 
 export interface ConfigSource {
   /** Reads it now. Rejects with a CliError (exit code 2) that lists every fault. */
@@ -23,11 +35,10 @@ export function createConfigSource(file: string | undefined, flags: RunFlags): C
   if (file !== undefined && given.length > 0) {
     throw new CliError(`${given.join(', ')}: write it into ${file}; flags are for running without a file`, 2);
   }
-  const defaults = { workers: availableParallelism(), admin: defaultAdminPath(), dashboard: DEFAULT_DASHBOARD };
   return {
     async read() {
-      if (file === undefined) return configOf(configFromFlags(flags, defaults));
-      return configOf(parseConfig(await readText(file), { fileName: file, defaults }));
+      if (file === undefined) return configOf(configFromFlags(flags, machineDefaults()));
+      return configOf(parseConfig(await readText(file), { fileName: file, defaults: machineDefaults() }));
     },
   };
 }

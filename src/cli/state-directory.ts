@@ -1,8 +1,9 @@
 // Where this machine's state lies unless the configuration says otherwise.
 
-import { chownSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chownSync, lchownSync, mkdirSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { readAccounts } from './accounts.ts';
 
 /** For root /var/lib/anabranch, else the user's own (XDG Base Directory Specification). */
 export function stateDirectory(): string {
@@ -10,22 +11,16 @@ export function stateDirectory(): string {
   return join(process.env.XDG_STATE_HOME || join(homedir(), '.local/state'), 'anabranch');
 }
 
-/** Makes the directory, and gives it with all in it to the account that will use it; only root can, and needs to. */
+/**
+ * Makes the directory, and gives it with all in it to the account that will use it; only root can, and needs to. An
+ * account from elsewhere than /etc/passwd has to be given its directory by hand.
+ */
 export function provideDirectory(directory: string, user: string | undefined): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const account = user === undefined || process.getuid?.() !== 0 ? undefined : findAccount(user);
+  const account = user === undefined || process.getuid?.() !== 0 ? undefined : readAccounts().get(user);
   if (account === undefined) return;
   chownSync(directory, account.uid, account.gid);
   for (const entry of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
     lchownSync(join(directory, entry), account.uid, account.gid);
   }
-}
-
-/** passwd(5). An account from elsewhere has to be given its directory by hand. */
-function findAccount(user: string): { readonly uid: number; readonly gid: number } | undefined {
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((text) => text.startsWith(`${user}:`));
-  const [, , uid, gid] = line?.split(':') ?? [];
-  return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
 }

@@ -5,19 +5,22 @@ import { isLoopback } from '../routing/access.ts';
 import { checkInbounds, isInboundType } from './check-inbounds.ts';
 import { checkOutbounds } from './check-outbounds.ts';
 import { checkPaths } from './check-paths.ts';
-import type { FaultPath, Finding } from './fault.ts';
+import { type FaultPath, type Finding, printable } from './fault.ts';
 import { readLog } from './log-target.ts';
 import { inboundNames, mapsOf, type RawMap } from './names.ts';
-import { suggest } from './nearest.ts';
-import { readListen } from './readings.ts';
+import { nearest, suggest } from './nearest.ts';
+import type { Accounts } from './passwd.ts';
+import { readAccount, readListen } from './readings.ts';
 
-export function checkTogether(raw: unknown): Finding[] {
+/** `accounts`: of this machine, where they are known. */
+export function checkTogether(raw: unknown, accounts: Accounts = new Map()): Finding[] {
   if (typeof raw !== 'object' || raw === null) return [];
   const file = raw as RawMap;
   return [
     ...checkInbounds(file.inbounds),
     ...checkOutbounds(file.outbounds),
     ...checkRules(file),
+    ...checkAccounts(file, accounts),
     ...checkDashboard(file),
     ...checkLog(file),
     ...checkPaths(file),
@@ -67,15 +70,35 @@ function checkRules(file: RawMap): Finding[] {
   });
 }
 
+/** Names only: numbers need no entry in any list. */
+function checkAccounts(file: RawMap, accounts: Accounts): Finding[] {
+  return mapsOf(file.rules).flatMap(({ index, map: { when } }) => {
+    if (typeof when !== 'object' || when === null) return [];
+    return entriesOf((when as RawMap).account, ['rules', index, 'when', 'account']).flatMap(([path, name]) => {
+      const account = typeof name === 'string' ? readAccount(name) : undefined;
+      // Faulty ones are told of already.
+      if (account === undefined || !('value' in account) || typeof account.value === 'number') return [];
+      if (accounts.has(account.value)) return [];
+      const near = nearest(account.value, [...accounts.keys()]);
+      const hint =
+        near === undefined ? `the number of one from elsewhere: id -u ${account.value}` : `did you mean ${near}?`;
+      return [{ path, message: `/etc/passwd has no account "${printable(account.value)}"`, hint }];
+    });
+  });
+}
+
 /** `value`: a name, or a list of them. */
 function unknownNames(value: unknown, known: readonly string[], path: FaultPath, message: string): Finding[] {
-  const entries: readonly [FaultPath, unknown][] = Array.isArray(value)
-    ? value.map((entry: unknown, index): [FaultPath, unknown] => [[...path, index], entry])
-    : [[path, value]];
-  return entries.flatMap(([at, name]) => {
+  return entriesOf(value, path).flatMap(([at, name]) => {
     if (typeof name !== 'string' || name === '' || known.includes(name)) return [];
     return [{ path: at, message, hint: suggest(name, known) }];
   });
+}
+
+/** One value, or those of a list, each with its place. */
+function entriesOf(value: unknown, path: FaultPath): readonly (readonly [FaultPath, unknown])[] {
+  if (!Array.isArray(value)) return [[path, value]];
+  return value.map((entry: unknown, index) => [[...path, index], entry]);
 }
 
 function texts(values: readonly unknown[]): string[] {

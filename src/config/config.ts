@@ -246,6 +246,8 @@ export interface RuleConfig {
     /** Client networks (CIDR). */
     readonly source?: readonly string[];
     readonly user?: readonly string[];
+    /** Uids of the programs that open connections from this machine. */
+    readonly account?: readonly number[];
     /** `example.org` matches itself and every name below it; `=example.org` only itself. */
     readonly domain?: readonly string[];
     /** Destination networks (CIDR); also checked against what a name resolves to. */

@@ -14,6 +14,7 @@ import type {
 } from './config.ts';
 import { fillPaths } from './fill-paths.ts';
 import { inboundNames } from './names.ts';
+import type { Accounts } from './passwd.ts';
 import { withoutUndefined } from './present.ts';
 import type { FileValues } from './schema.ts';
 
@@ -24,6 +25,8 @@ export interface ConfigDefaults {
   readonly admin: string | undefined;
   /** Where the dashboard is when the file does not say; not given: nowhere. */
   readonly dashboard?: ListenAddress;
+  /** By whose names rules may ask for accounts; without them by numbers only. */
+  readonly accounts?: Accounts;
 }
 
 type InboundValues = NonNullable<FileValues['inbounds']>[number];
@@ -73,7 +76,7 @@ export function fillConfig(values: FileValues, defaults: ConfigDefaults): Config
     timeouts: { ...TIMEOUTS, ...withoutUndefined(values.timeouts ?? {}) },
     inbounds: inbounds.map((inbound, index) => fillInbound(inbound, names[index] as string)),
     outbounds: [...outbounds, ...direct].map(fillOutbound),
-    rules: (values.rules ?? []).map(fillRule),
+    rules: (values.rules ?? []).map((rule) => fillRule(rule, defaults.accounts)),
   };
 }
 
@@ -135,6 +138,12 @@ function fillSocket(values: SocketValues = {}): SocketConfig {
   };
 }
 
-function fillRule({ when, use, wish }: RuleValues): RuleConfig {
-  return { when: withoutUndefined(when ?? {}), use, ...(wish === undefined ? {} : { wish }) };
+function fillRule(
+  { when: { account, ...others } = {}, use, wish }: RuleValues,
+  accounts: Accounts | undefined,
+): RuleConfig {
+  // Names are known: checks.ts has refused all others.
+  const uids = account?.map((value) => (typeof value === 'number' ? value : (accounts?.get(value)?.uid as number)));
+  const when = { ...withoutUndefined(others), ...(uids === undefined ? {} : { account: uids }) };
+  return { when, use, ...(wish === undefined ? {} : { wish }) };
 }

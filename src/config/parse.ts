@@ -66,7 +66,10 @@ export function validate(
   defaults: ConfigDefaults,
 ): { readonly config: Config } | { readonly findings: readonly Finding[] } {
   const result = fileSchema.safeParse(raw);
-  const findings = [...(result.success ? [] : findingsOf(result.error.issues, raw)), ...checkTogether(raw)];
+  const findings = [
+    ...(result.success ? [] : findingsOf(result.error.issues, raw)),
+    ...checkTogether(raw, defaults.accounts),
+  ];
   return result.success && findings.length === 0 ? { config: fillConfig(result.data, defaults) } : { findings };
 }
 

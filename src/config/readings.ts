@@ -4,6 +4,7 @@ import { isNetworkFault, parseNetwork } from '../routing/network.ts';
 import { canonicalHost, type Destination, formatHostPort, parseHostPort } from '../wire/destination.ts';
 import { canonicalIp, ipToBytes } from '../wire/ip.ts';
 import type { ListenAddress } from './config.ts';
+import { readUid, UID_MAX } from './passwd.ts';
 import { parsePasswordHash } from './password-hash.ts';
 
 export type Reading<T> = { readonly value: T } | { readonly wrong: string; readonly hint: string };
@@ -159,6 +160,20 @@ export function readUpstreamPassword(text: string): Reading<string> {
   const length = byteLength(text);
   if (length >= 1 && length <= CREDENTIAL_BYTES_MAX) return { value: text };
   return { wrong: 'is empty or too long', hint: 'a password of 1 to 255 bytes' };
+}
+
+export const ACCOUNT_HINT = `a login name of this machine, or its number: 0 to ${UID_MAX}`;
+
+/** A number, or a name that the machine has to know. */
+export function readAccount(value: number | string): Reading<number | string> {
+  const text = String(value);
+  const uid = readUid(text);
+  if (uid !== undefined) return { value: uid };
+  if (typeof value === 'string' && /^[^\s:\p{C}]{1,32}$/u.test(text) && !/^[-+\d.]+$/.test(text)) return { value };
+  return {
+    wrong: typeof value === 'number' ? `${text} is no number of an account` : 'is no account',
+    hint: ACCOUNT_HINT,
+  };
 }
 
 export const PASSWORD_HINT = 'a hash that begins with scrypt: — make one with `anabranch hash`';

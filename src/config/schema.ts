@@ -166,6 +166,11 @@ const ports = z
   .meta({ description: 'A port, or a range.', examples: [443, '8000-8100'] })
   .transform((value, context) => take(read.readPorts(value), context));
 
+const account = z
+  .union([z.number(), z.string()], { error: read.ACCOUNT_HINT })
+  .meta({ description: 'A login name of this machine, or its number.', examples: ['backup', 1000] })
+  .transform((value, context) => take(read.readAccount(value), context));
+
 const rule = section(
   {
     when: section(
@@ -173,6 +178,7 @@ const rule = section(
         inbound: oneOrMore(someName, 'the name or type of an inbound').optional(),
         source: oneOrMore(network, read.NETWORK_HINT).optional(),
         user: oneOrMore(someName, 'the name of a user').optional(),
+        account: oneOrMore(account, read.ACCOUNT_HINT).optional(),
         domain: oneOrMore(
           text(read.readDomain, read.DOMAIN_HINT, {
             description: 'A domain and all below it; with = in front, itself only.',

@@ -11,10 +11,13 @@ import { PipePool } from '../dataplane/pipe-pool.ts';
 import { PumpResources } from '../dataplane/pump.ts';
 import { type Timed, Timer } from '../dataplane/timers.ts';
 import { closeSocket } from '../socket/close.ts';
+import { localEndpoint } from '../socket/connect.ts';
 import { errnoName } from '../socket/errno.ts';
 import { acceptedIsMptcp, type MptcpState } from '../socket/mptcp.ts';
 import { refreshSystemCongestion } from '../socket/options.ts';
+import { SocketOwners } from '../socket/socket-owners.ts';
 import type { Endpoint } from '../wire/destination.ts';
+import { ClientAccount } from './client-account.ts';
 import { CongestionMemory } from './congestion-memory.ts';
 import type { Context, LiveFlow } from './context.ts';
 import { COUNTER_LAYOUT, fallbackCounter } from './counter-layout.ts';
@@ -53,6 +56,7 @@ class DataThread implements Timed {
   readonly #recorder = new Timer({ onTimer: () => this.#sendRecords() });
   readonly #drainer = new Timer({ onTimer: () => this.#cutAll() });
   readonly #phases: PhaseWatch;
+  readonly #owners = new SocketOwners(() => this.#onNoOwners());
   /** Bounded by RECORDS_MOST. */
   #records: FlowRecord[] = [];
   #sequence = 0;
@@ -199,6 +203,12 @@ class DataThread implements Timed {
     this.#post({ kind: 'log', level: 'warn', code: 'accept-paused', message });
   }
 
+  #onNoOwners(): void {
+    const message =
+      'the kernel does not tell who connects, so rules with `account` match nobody: modprobe tcp_diag, restart';
+    this.#post({ kind: 'log', level: 'warn', code: 'accounts-unknown', message });
+  }
+
   #accept(listener: ListenerHandle, fd: number, client: Endpoint): void {
     const context = this.#context;
     const { counters, sources, config } = context;
@@ -215,6 +225,7 @@ class DataThread implements Timed {
       inbound,
       client,
       mptcp,
+      account: new ClientAccount(this.#owners, client, () => localEndpoint(fd)),
       handshake,
       onClosed: (handedOver) => {
         if (!handedOver) sources.leave(client.address);
@@ -240,7 +251,7 @@ class DataThread implements Timed {
   }
 
   #dial(request: DialRequest): void {
-    const { id, fd, client, mptcp, user, destination } = request;
+    const { id, fd, client, local, mptcp, user, destination } = request;
     const inbound = this.#context.inbounds.get(request.inbound);
     if (inbound === undefined || this.#draining) {
       closeSocket(fd);
@@ -251,6 +262,7 @@ class DataThread implements Timed {
       inbound,
       client,
       mptcp,
+      account: new ClientAccount(this.#owners, client, () => local),
       isPair: true,
       handshake: undefined,
       onClosed: () => this.#onFlowClosed(),

@@ -11,6 +11,7 @@ import type { MptcpState } from '../socket/mptcp.ts';
 import { settleAcceptedTcp, settleConnection } from '../socket/options.ts';
 import { sendBytes } from '../socket/send-bytes.ts';
 import type { Destination, Endpoint } from '../wire/destination.ts';
+import type { ClientAccount } from './client-account.ts';
 import type { Context, LiveFlow } from './context.ts';
 import { Dial, type Dialed, type DialOwner } from './dial.ts';
 import type { FlowEnd, FlowRecord } from './flow-record.ts';
@@ -33,6 +34,7 @@ export interface FlowOrigin {
   readonly client: Endpoint;
   /** How the client came to us. */
   readonly mptcp: MptcpState;
+  readonly account: ClientAccount;
   /** The descriptor is one end of a pair of our own, with the client beyond the other. */
   readonly isPair?: boolean;
   /** Speaks to the client; `undefined` for a flow whose destination is known from the start. */
@@ -255,9 +257,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
         case 'hand-over':
           return this.#handOver(effect.read);
         case 'close':
-          if (effect.reason !== 'connect-failed') {
-            this.#end = effect.reason;
-          }
+          if (effect.reason !== 'connect-failed') this.#end = effect.reason;
           return this.#closeSoon();
       }
     }
@@ -277,12 +277,13 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
 
   #connect(destination: Destination): void {
     const { loop, config, histograms } = this.#context;
-    const { inbound, client } = this.#origin;
+    const { inbound, client, account } = this.#origin;
+    const query = { inbound, source: client.address, user: this.user, account, destination };
     this.#phase = 'connecting';
     this.#asked = destination;
     this.#requestedAt = loop.now;
     if (this.#origin.handshake !== undefined) histograms.observe('handshake', (loop.now - this.#acceptedAt) / 1000);
-    this.purpose = new Purpose(this.#context, { inbound, source: client.address, user: this.user, destination });
+    this.purpose = new Purpose(this.#context, query);
     loop.arm(this.#timer, loop.now + config.timeouts.connect);
     this.#dial = new Dial(this.#context, this.purpose, destination, this);
     this.#dial.start();

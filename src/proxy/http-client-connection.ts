@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 
 import type { MptcpState } from '../socket/mptcp.ts';
 import type { Destination, Endpoint } from '../wire/destination.ts';
+import { canonicalIp } from '../wire/ip.ts';
 
 /** Whom a request comes from. */
 export interface HttpClient {
@@ -19,6 +20,8 @@ export interface HttpClient {
 export interface DialRequest extends HttpClient {
   readonly destination: Destination;
   readonly user: string | undefined;
+  /** Where the client's connection ends here, while it is open. */
+  readonly local: Endpoint | undefined;
   /** Nobody waits for the connection any more. Not aborted once the dial has settled. */
   readonly signal: AbortSignal;
 }
@@ -109,7 +112,7 @@ export function createClientConnection(
 
 /** Dials for a client. `signal` may be aborted at any time; the dial sees it only until it has made the connection. */
 export async function dialFor(
-  { client, inbound, mptcp, authenticate, user }: ClientConnection,
+  { client, inbound, mptcp, authenticate, user, socket }: ClientConnection,
   destination: Destination,
   dial: Dial,
   signal: AbortSignal,
@@ -119,10 +122,16 @@ export async function dialFor(
   if (signal.aborted) cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    return await dial({ destination, client, inbound, mptcp, authenticate, user, signal: dialling.signal });
+    const local = localEndOf(socket);
+    return await dial({ destination, client, local, inbound, mptcp, authenticate, user, signal: dialling.signal });
   } finally {
     signal.removeEventListener('abort', cancel);
   }
+}
+
+function localEndOf({ localAddress = '', localPort }: Socket): Endpoint | undefined {
+  const address = canonicalIp(localAddress);
+  return address === undefined || localPort === undefined ? undefined : { address, port: localPort };
 }
 
 /** Closes idle connections beyond IDLE_MAX over all servers: the agent itself counts for each server apart. */

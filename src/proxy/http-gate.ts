@@ -100,7 +100,7 @@ export class HttpGate {
   }
 
   #dial(request: HttpDialRequest): Promise<Socket> {
-    const { destination, client, mptcp, user, inbound, signal } = request;
+    const { destination, client, local, mptcp, user, inbound, signal } = request;
     return new Promise((resolve, reject) => {
       let ours: number;
       let theirs: number;
@@ -129,7 +129,7 @@ export class HttpGate {
         socket.destroy();
         reject(new DialError(failure, detail ?? failure));
       });
-      this.#options.dial({ kind: 'dial', id, fd: theirs, inbound, client, mptcp, user, destination });
+      this.#options.dial({ kind: 'dial', id, fd: theirs, inbound, client, local, mptcp, user, destination });
     });
   }
 }

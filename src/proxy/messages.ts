@@ -66,6 +66,8 @@ export interface DialRequest {
   readonly fd: number;
   readonly inbound: string;
   readonly client: Endpoint;
+  /** Where the client's connection ends here, while it is open. */
+  readonly local: Endpoint | undefined;
   /** How the client came to us. */
   readonly mptcp: MptcpState;
   readonly user: string | undefined;

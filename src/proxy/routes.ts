@@ -5,7 +5,7 @@
 
 import type { Config, InboundConfig, OutboundConfig, RuleConfig, Wish } from '../config/config.ts';
 import { formatWish } from '../config/wish.ts';
-import { type Access, compileAccess } from '../routing/access.ts';
+import { type Access, compileAccess, isLoopback } from '../routing/access.ts';
 import { compileRules, DENY, type Question, type Rules } from '../routing/rules.ts';
 import type { Destination } from '../wire/destination.ts';
 import { minuteOfWeek } from './wall-clock.ts';
@@ -15,6 +15,8 @@ export interface RouteQuery {
   /** The client's address. */
   readonly source: string;
   readonly user: string | undefined;
+  /** Of a client of this machine; looked at only when a rule wants to know. */
+  readonly account: { readonly uid: number | undefined };
   readonly destination: Destination;
 }
 
@@ -78,7 +80,17 @@ export class Routes {
     const { inbound, source, user, destination } = query;
     const { host, port } = destination;
     const minute = minuteOfWeek(now);
-    const question: Question = { inbound: inbound.name, inboundType: inbound.type, source, user, host, port, minute };
+    const account = this.#accountOf(query);
+    const question: Question = {
+      inbound: inbound.name,
+      inboundType: inbound.type,
+      source,
+      user,
+      account,
+      host,
+      port,
+      minute,
+    };
     // A fixed target is the configuration's own choice, not the client's.
     if (inbound.type !== 'forward' && !this.#accessOf(inbound).mayAsk(source, host, this.#own)) {
       return { kind: 'denied' };
@@ -112,6 +124,12 @@ export class Routes {
       return !checked || this.#rules.filterAddresses(question, use, [address]).length > 0;
     };
     return { name, chain, checked, wish, permits };
+  }
+
+  /** Not asked for where no rule wants to know. */
+  #accountOf({ source, account }: RouteQuery): number | undefined {
+    if (!this.#rules.asksAccount) return undefined;
+    return isLoopback(source) || this.#own.has(source) ? account.uid : undefined;
   }
 
   #accessOf(inbound: InboundConfig): Access {

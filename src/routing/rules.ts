@@ -17,6 +17,8 @@ export interface Rule {
     readonly inbound?: readonly string[];
     readonly source?: readonly string[];
     readonly user?: readonly string[];
+    /** Uids. */
+    readonly account?: readonly number[];
     readonly domain?: readonly string[];
     readonly address?: readonly string[];
     readonly port?: readonly (readonly [number, number])[];
@@ -31,6 +33,8 @@ export interface Question {
   /** The client's address, canonical. */
   readonly source: string;
   readonly user: string | undefined;
+  /** Uid of the program that opened the connection, if it runs on this machine. Wanted only where `asksAccount`. */
+  readonly account: number | undefined;
   /** As in a `Destination`: canonical address or domain name. */
   readonly host: string;
   readonly port: number;
@@ -61,6 +65,8 @@ export interface Rules {
   filterAddresses(question: Question, use: string, addresses: readonly string[]): string[];
   /** Another text, other rules hold at that minute of the week; `undefined`: no rule asks for the time. */
   phase(minute: number): string | undefined;
+  /** Some rule has a condition on the account. */
+  readonly asksAccount: boolean;
 }
 
 /** `rules` as checked by the configuration; throws a RangeError on a malformed network. */
@@ -76,6 +82,7 @@ export function compileRules(rules: readonly Rule[]): Rules {
 
   return {
     decideAddress,
+    asksAccount: rules.some(({ when }) => when.account !== undefined),
     decide(question) {
       if (canonicalIp(question.host) !== undefined) return { kind: 'use', use: decideAddress(question, question.host) };
       return decideName(compiled, question);
@@ -113,6 +120,10 @@ function compileRule({ when, use }: Rule): CompiledRule {
   if (when.user !== undefined) {
     const users = new Set(when.user);
     checks.push(({ user }) => user !== undefined && users.has(user));
+  }
+  if (when.account !== undefined) {
+    const accounts = new Set(when.account);
+    checks.push(({ account }) => account !== undefined && accounts.has(account));
   }
   if (when.domain !== undefined) {
     const domains = new DomainSet(when.domain);

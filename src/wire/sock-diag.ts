@@ -31,6 +31,7 @@ const MPTCP_SUBFLOW_ATTR_FLAGS = 8;
 
 /** enum in include/net/tcp_states.h */
 export const TCP_ESTABLISHED = 1;
+export const TCP_LISTEN = 10;
 
 export interface TcpLookup {
   readonly local: Endpoint;
@@ -54,7 +55,13 @@ export type DiagAnswer =
   | {
       readonly kind: 'socket';
       readonly sequence: number;
+      /** A listener's when it stands at the asked address and there is no connection (inet_lookup). */
       readonly state: number;
+      /**
+       * Uid of whoever made it; `undefined` once no program holds it any more: the kernel says 0 then, which is not to be
+       * taken for root.
+       */
+      readonly owner: number | undefined;
       readonly subflow: SubflowDiag | undefined;
     }
   | { readonly kind: 'refused'; readonly sequence: number; readonly errno: number }
@@ -103,7 +110,14 @@ function readAnswer(type: number, sequence: number, payload: Uint8Array): DiagAn
   }
   if (type !== SOCK_DIAG_BY_FAMILY) return { kind: 'other', sequence };
   if (payload.length < ANSWER) throw new ProtocolError('malformed', 'sock_diag: an answer shorter than inet_diag_msg');
-  return { kind: 'socket', sequence, state: payload[1] as number, subflow: readSubflow(payload) };
+  const state = payload[1] as number;
+  return { kind: 'socket', sequence, state, owner: readOwner(payload), subflow: readSubflow(payload) };
+}
+
+/** idiag_uid, if idiag_inode says that there is a socket beside the protocol's part of it. */
+function readOwner(payload: Uint8Array): number | undefined {
+  const view = viewOf(payload);
+  return view.getUint32(68, true) === 0 ? undefined : view.getUint32(64, true);
 }
 
 function readSubflow(payload: Uint8Array): SubflowDiag | undefined {

@@ -3,16 +3,19 @@ import { test } from 'node:test';
 import { formatFault } from '#anabranch/config/fault.js';
 import { LOG_HINT } from '#anabranch/config/log-target.js';
 import { parseConfig } from '#anabranch/config/parse.js';
+import { parsePasswd } from '#anabranch/config/passwd.js';
 
 const HASH = 'scrypt:16384:8:1:AAECAwQFBgcICQoLDA0ODw:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8';
 const DESTINATION = 'a host and a port: gw.example.net:1080, 198.51.100.7:443, "[2001:db8::7]:443"';
 const LISTEN = 'an address and a port: 127.0.0.1:1080, "[::1]:1080", 0.0.0.0:1080';
 const NETWORK = 'a network in CIDR notation: 192.0.2.0/24, "2001:db8::/32", or a single address';
 const QUOTES = 'put text that begins with one of [ ] { } * & ! | > % @ ` or holds ": " or " #" into quotes';
+const ACCOUNT = 'a login name of this machine, or its number: 0 to 4294967294';
+const ACCOUNTS = parsePasswd('root:x:0:0:root:/root:/bin/sh\nbackup:x:34:34::/var/backups:/bin/sh\n');
 const TOP = 'workers, log, admin, dashboard, dashboardToken, user, paths, limits, timeouts, inbounds, outbounds, rules';
 
 function faultsOf(text: string): string[] {
-  const parsed = parseConfig(text, { fileName: 'f', defaults: { workers: 1, admin: undefined } });
+  const parsed = parseConfig(text, { fileName: 'f', defaults: { workers: 1, admin: undefined, accounts: ACCOUNTS } });
   return 'faults' in parsed ? parsed.faults.map(formatFault) : [];
 }
 
@@ -368,6 +371,33 @@ const RULES: Table = [
     ['f:2:21 rules[0].when.user: no inbound has a user of this name — there is none'],
   ],
   [
+    '{ when: { account: [backp, mallory, "", root x, 0, "4294967294"] }, use: deny }',
+    [
+      'f:2:25 rules[0].when.account[0]: /etc/passwd has no account "backp" — did you mean backup?',
+      'f:2:32 rules[0].when.account[1]: /etc/passwd has no account "mallory" — the number of one from elsewhere: id -u mallory',
+      `f:2:41 rules[0].when.account[2]: "" is no account — ${ACCOUNT}`,
+      `f:2:45 rules[0].when.account[3]: "root x" is no account — ${ACCOUNT}`,
+    ],
+  ],
+  [
+    '{ when: { account: [-1, 1.5, 4294967295, "-1", true] }, use: deny }',
+    [
+      `f:2:25 rules[0].when.account[0]: -1 is no number of an account — ${ACCOUNT}`,
+      `f:2:29 rules[0].when.account[1]: 1.5 is no number of an account — ${ACCOUNT}`,
+      `f:2:34 rules[0].when.account[2]: 4294967295 is no number of an account — ${ACCOUNT}`,
+      `f:2:46 rules[0].when.account[3]: "-1" is no account — ${ACCOUNT}`,
+      `f:2:52 rules[0].when.account[4]: is true — ${ACCOUNT}`,
+    ],
+  ],
+  [
+    '{ when: { account: roo }, use: deny }',
+    ['f:2:24 rules[0].when.account: /etc/passwd has no account "roo" — did you mean root?'],
+  ],
+  [
+    '{ when: { account: [] }, use: deny }',
+    [`f:2:24 rules[0].when.account: is an empty list — one, or a list of at least one: ${ACCOUNT}`],
+  ],
+  [
     '{ when: { domain: "*.example.org" }, use: deny }',
     ['f:2:23 rules[0].when.domain: "*.example.org" has a wildcard — example.org, which takes in every name below it'],
   ],
@@ -418,7 +448,9 @@ const RULES: Table = [
   ],
   [
     '{ when: { host: a }, use: deny }',
-    ['f:2:15 rules[0].when.host: unknown key "host" — known: inbound, source, user, domain, address, port, time'],
+    [
+      'f:2:15 rules[0].when.host: unknown key "host" — known: inbound, source, user, account, domain, address, port, time',
+    ],
   ],
   ['{ wehn: {}, use: deny }', ['f:2:7 rules[0].wehn: unknown key "wehn" — known: when, use, wish']],
 ];

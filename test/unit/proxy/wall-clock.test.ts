@@ -132,7 +132,8 @@ function configOf(): Config {
 
 function queryOf({ inbounds: [inbound] }: Config, port: number): RouteQuery {
   assert.ok(inbound !== undefined);
-  return { inbound, source: '127.0.0.1', user: undefined, destination: { host: '192.0.2.1', port } };
+  const account = { uid: undefined };
+  return { inbound, source: '127.0.0.1', user: undefined, account, destination: { host: '192.0.2.1', port } };
 }
 
 test('a connection that is still being dialed when other rules come to hold follows once it stands', () => {

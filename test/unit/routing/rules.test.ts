@@ -9,6 +9,7 @@ const QUESTION: Question = {
   inboundType: 'socks',
   source: '192.0.2.9',
   user: 'ann',
+  account: 1000,
   host: 'www.example.org',
   port: 443,
   minute: 500,
@@ -23,6 +24,8 @@ const HOLDS: readonly Rule['when'][] = [
   { source: ['192.0.2.0/24'] },
   { source: ['2001:db8::/32', '192.0.2.9'] },
   { user: ['bob', 'ann'] },
+  { account: [1000] },
+  { account: [0, 1000] },
   { domain: ['example.org'] },
   { domain: ['org'] },
   { domain: ['=www.example.org'] },
@@ -47,6 +50,8 @@ const FAILS: readonly Rule['when'][] = [
   { inbound: ['http'] },
   { source: ['192.0.3.0/24'] },
   { user: ['bob'] },
+  { account: [0, 4_294_967_294] },
+  { account: [1000], port: [[80, 80]] },
   { domain: ['=example.org'] },
   { domain: ['ample.org'] },
   { domain: ['ww.example.org', 'a.www.example.org'] },
@@ -87,6 +92,25 @@ test('the first rule that matches decides, and without one direct does', () => {
 test('a client without a name matches no condition on users', () => {
   const rules = compileRules([{ when: { user: ['ann'] }, use: 'up' }]);
   assert.deepEqual(rules.decide({ ...QUESTION, user: undefined }), { kind: 'use', use: 'direct' });
+});
+
+test('a client of unknown account matches no condition on accounts, not even that on root', () => {
+  for (const use of ['up', 'deny']) {
+    const rules = compileRules([{ when: { account: [0, 1000] }, use }]);
+    assert.deepEqual(rules.decide({ ...QUESTION, account: undefined }), { kind: 'use', use: 'direct' });
+    assert.deepEqual(rules.decide({ ...QUESTION, account: 0 }), { kind: 'use', use });
+  }
+});
+
+test('whether the account is asked for', () => {
+  assert.equal(compileRules([{ when: { user: ['ann'] }, use: 'up' }]).asksAccount, false);
+  assert.equal(
+    compileRules([
+      { when: {}, use: 'up' },
+      { when: { account: [0] }, use: 'deny' },
+    ]).asksAccount,
+    true,
+  );
 });
 
 test('an address as destination is decided at once', () => {
@@ -204,6 +228,7 @@ const rule: fc.Arbitrary<Rule> = fc.record({
       inbound: some(['front', 'back', 'socks', 'http']),
       source: some(NETWORKS),
       user: some(['ann', 'bob']),
+      account: some([0, 1000]),
       domain: some(PATTERNS),
       address: some(NETWORKS),
       port: fc.array(
@@ -223,6 +248,7 @@ const question: fc.Arbitrary<Question> = fc.record({
   inboundType: fc.constantFrom('socks', 'http'),
   source: fc.constantFrom(...ADDRESSES),
   user: fc.constantFrom('ann', 'bob', undefined),
+  account: fc.constantFrom(0, 1000, undefined),
   host: fc.constantFrom(...HOSTS),
   port: fc.integer({ min: 1, max: 9 }),
   minute: fc.integer({ min: 0, max: 9 }),
@@ -241,6 +267,7 @@ function naiveUse(rules: readonly Rule[], asked: Question, address: string): str
       return false;
     if (when.source && !when.source.some((network) => within(asked.source, network))) return false;
     if (when.user && !when.user.some((name) => name === asked.user)) return false;
+    if (when.account && !when.account.some((uid) => uid === asked.account)) return false;
     const named = (pattern: string) =>
       pattern.startsWith('=') ? asked.host === pattern.slice(1) : `.${asked.host}`.endsWith(`.${pattern}`);
     if (when.domain && !(isName && when.domain.some(named))) return false;

@@ -78,7 +78,7 @@ function flagsOf(message: string): number {
 }
 
 test('recorded answers', () => {
-  const socket = { kind: 'socket', sequence: 42, state: 1 };
+  const socket = { kind: 'socket', sequence: 42, state: 1, owner: 0 };
   const table: readonly (readonly [string, object])[] = [
     [ASKED_BY_PEER, { ...socket, subflow: { token: 0x12fd301c, backup: true } }],
     [ASKED_BY_US, { ...socket, subflow: { token: 0x6637d126, backup: true } }],
