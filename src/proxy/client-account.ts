@@ -1,18 +1,22 @@
 // The local account whose program opened a client's connection. It is the owner of the client's socket as of the first
 // question: good to choose a path or an outbound by, no proof of who speaks. A program may hand its socket to another.
 
-import type { SocketOwners } from '../socket/socket-owners.ts';
 import type { Endpoint } from '../wire/destination.ts';
 
+export interface Owners {
+  /** Uid of whoever made the socket at `peer` that is connected to our end at `ours`; `undefined`: it is gone. */
+  ownerOf(peer: Endpoint, ours: Endpoint): number | undefined;
+}
+
 export class ClientAccount {
-  readonly #owners: SocketOwners;
+  readonly #owners: Owners;
   readonly #client: Endpoint;
   readonly #local: () => Endpoint | undefined;
   #isAsked = false;
   #uid: number | undefined;
 
   /** `local`: where the client's connection ends here; `undefined`: it is closed. */
-  constructor(owners: SocketOwners, client: Endpoint, local: () => Endpoint | undefined) {
+  constructor(owners: Owners, client: Endpoint, local: () => Endpoint | undefined) {
     this.#owners = owners;
     this.#client = client;
     this.#local = local;

@@ -8,6 +8,14 @@ export interface ClientResult {
   readonly stderr: string;
 }
 
+export interface ClientOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly cwd?: string;
+  /** To run it as; only root can. */
+  readonly uid?: number;
+}
+
 const TIMEOUT_MS = 60_000;
 /** Of the user's environment programs get only what they need to run. */
 const KEPT = ['PATH', 'LANG', 'TMPDIR'];
@@ -15,7 +23,7 @@ const KEPT = ['PATH', 'LANG', 'TMPDIR'];
 /** Runs `command` with `env` added; SIGKILL after a minute. */
 export function runClient(
   command: readonly [string, ...string[]],
-  { env = {}, input = '', cwd }: { env?: Readonly<Record<string, string>>; input?: string; cwd?: string } = {},
+  { env = {}, input = '', cwd, uid }: ClientOptions = {},
 ): Promise<ClientResult> {
   const kept = Object.fromEntries(KEPT.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
   const [file, ...args] = command;
@@ -25,6 +33,7 @@ export function runClient(
       timeout: TIMEOUT_MS,
       killSignal: 'SIGKILL',
       ...(cwd === undefined ? {} : { cwd }),
+      ...(uid === undefined ? {} : { uid }),
     });
     const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
     for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk) => chunks[name].push(chunk));
