@@ -106,8 +106,9 @@ export class ProxyService {
       onMessage: (thread, message) => service.#onMessage(thread, message),
       onCrash: (_, error) => options.onCrash(error),
     });
-    service.#apply(config, change);
+    // Before the threads accept: clients that wait already are judged by them.
     service.#watchOwnAddresses();
+    service.#apply(config, change);
     return service;
   }
 

@@ -151,6 +151,20 @@ function registerTests(): void {
     }
   });
 
+  test('a client from an address of this machine has an account, too', async (t) => {
+    const echo = await openEcho(t);
+    const proxy = await startProxy(t, {
+      inbounds: [{ type: 'mixed', listen: `${OWN}:0`, sources: [OWN], allowLocal: true }],
+      outbounds: [{ name: 'ours', type: 'direct' }],
+      rules: [{ when: { account: process.getuid?.() }, use: 'ours' }, { use: 'deny' }],
+    });
+    const target = { host: '127.0.0.1', port: echo.port };
+    const peer = await openTunnel(t, 'socks5', { host: OWN, port: proxy.port(), from: OWN }, target);
+    peer.end('x');
+    assert.equal(String(await peer.readAll()), 'x');
+    assert.equal((await proxy.record()).outbound, 'ours');
+  });
+
   test('a client from beyond loopback does not get there through a proxy on this machine either', async (t) => {
     const echo = await openEcho(t);
     const upstream = await startProxy(t);
