@@ -3,7 +3,6 @@
 import type { Config, InboundConfig } from '../config/config.ts';
 import type { EventLoop } from '../dataplane/event-loop.ts';
 import type { PumpResources } from '../dataplane/pump.ts';
-import type { CongestionMemory } from './congestion-memory.ts';
 import type { ProxyCounters } from './counter-layout.ts';
 import type { FlowEnd, FlowRecord } from './flow-record.ts';
 import type { FlowStatus } from './flow-status.ts';
@@ -14,8 +13,9 @@ import type { PathSources } from './path-sources.ts';
 import type { PlainPeers } from './plain-peers.ts';
 import type { Purpose, WishLine } from './purpose.ts';
 import type { Routes } from './routes.ts';
-import type { Tunable } from './send-watch.ts';
 import type { SourceLimits } from './source-limits.ts';
+import type { CongestionMemory } from './tuning/congestion-memory.ts';
+import type { Tunable } from './tuning/send-watch.ts';
 
 /** A flow as its thread sees it. */
 export interface LiveFlow extends Tunable {

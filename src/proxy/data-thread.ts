@@ -18,7 +18,6 @@ import { refreshSystemCongestion } from '../socket/options.ts';
 import { SocketOwners } from '../socket/socket-owners.ts';
 import type { Endpoint } from '../wire/destination.ts';
 import { ClientAccount } from './client-account.ts';
-import { CongestionMemory } from './congestion-memory.ts';
 import type { Context, LiveFlow } from './context.ts';
 import { COUNTER_LAYOUT, fallbackCounter } from './counter-layout.ts';
 import { Flow } from './flow.ts';
@@ -31,8 +30,9 @@ import { PathSources } from './path-sources.ts';
 import { PlainPeers } from './plain-peers.ts';
 import { WishLine } from './purpose.ts';
 import { Routes } from './routes.ts';
-import { SendWatch } from './send-watch.ts';
 import { SourceLimits } from './source-limits.ts';
+import { CongestionMemory } from './tuning/congestion-memory.ts';
+import { SendWatch } from './tuning/send-watch.ts';
 import { PhaseWatch } from './wall-clock.ts';
 
 /** Records posted together at the latest after this time, or when there are so many. */

@@ -8,12 +8,12 @@ import { localEndpoint } from '../socket/connect.ts';
 import { type MptcpState, staysMptcp } from '../socket/mptcp.ts';
 import { type MptcpSample, type SubflowSample, sampleMptcp, sampleTcp } from '../socket/subflows.ts';
 import type { Endpoint } from '../wire/destination.ts';
-import { CongestionKeeper } from './congestion-keeper.ts';
-import type { CongestionMemory } from './congestion-memory.ts';
 import type { SideRecord } from './flow-record.ts';
-import { SendBufferKeeper } from './send-buffer-keeper.ts';
-import { SendTuner } from './send-tuner.ts';
 import { SubflowLog } from './subflow-log.ts';
+import { CongestionKeeper } from './tuning/congestion-keeper.ts';
+import type { CongestionMemory } from './tuning/congestion-memory.ts';
+import { SendBufferKeeper } from './tuning/send-buffer-keeper.ts';
+import { SendTuner } from './tuning/send-tuner.ts';
 
 class Side {
   readonly connection: Connection | undefined;

@@ -192,12 +192,8 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
     return this.sides.isMptcp;
   }
 
-  get #isEnding(): boolean {
-    return this.#relay?.halfClosed === true;
-  }
-
   watch(): void {
-    this.sides.sample(this.#context.loop.now, this.#isEnding);
+    this.sides.sample(this.#context.loop.now, this.#relay?.halfClosed === true);
     if (this.sides.isSilent) this.#finish('peer-silent', undefined);
   }
 
@@ -207,7 +203,7 @@ export class Flow implements ConnectionHandler, Timed, RelayOwner, DialOwner, Li
 
   status(): FlowStatus {
     const { epoch, loop } = this.#context;
-    this.sides.sample(loop.now, this.#isEnding);
+    this.sides.sample(loop.now, this.#relay?.halfClosed === true);
     const { inbound, client } = this.#origin;
     return {
       id: this.id,

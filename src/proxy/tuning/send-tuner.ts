@@ -1,6 +1,6 @@
 // Tunes one side of a flow while it sends: its congestion control, and its send buffer.
 
-import { readSending, type SendReading } from '../socket/send-reading.ts';
+import { readSending, type SendReading } from '../../socket/send-reading.ts';
 
 /** A look is worth its calls when so much has gone through since the last one. */
 const BYTES_BETWEEN = 32 * 1024;

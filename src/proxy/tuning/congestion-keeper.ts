@@ -1,11 +1,11 @@
 // `congestion: auto` for one side of a flow: changes its congestion control when another one suits.
 
-import { changeCongestion } from '../socket/congestion.ts';
-import { errnoName } from '../socket/errno.ts';
-import type { SendReading } from '../socket/send-reading.ts';
+import { changeCongestion } from '../../socket/congestion.ts';
+import { errnoName } from '../../socket/errno.ts';
+import type { SendReading } from '../../socket/send-reading.ts';
+import type { CongestionRecord } from '../flow-record.ts';
 import { type Choice, CongestionChoice } from './congestion-choice.ts';
 import type { CongestionMemory } from './congestion-memory.ts';
-import type { CongestionRecord } from './flow-record.ts';
 
 /** Losses and round trips say nothing within less. */
 const EVERY_MS = 250;

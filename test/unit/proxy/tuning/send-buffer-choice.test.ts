@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { SendBufferChoice, type Sender } from '#anabranch/proxy/send-buffer-choice.js';
+import { SendBufferChoice, type Sender } from '#anabranch/proxy/tuning/send-buffer-choice.js';
 
 const TURN_MS = 100;
 const MOST = 16 << 20;

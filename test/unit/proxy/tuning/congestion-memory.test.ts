@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EventLoop } from '#anabranch/dataplane/event-loop.js';
-import { CongestionMemory } from '#anabranch/proxy/congestion-memory.js';
-import { SendWatch, type Tunable } from '#anabranch/proxy/send-watch.js';
+import { CongestionMemory } from '#anabranch/proxy/tuning/congestion-memory.js';
+import { SendWatch, type Tunable } from '#anabranch/proxy/tuning/send-watch.js';
 
 const MINUTE = 60_000;
 const lesson = { congestion: 'bbr', why: 'losses', barredUntil: -Infinity } as const;

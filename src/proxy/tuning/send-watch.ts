@@ -1,7 +1,7 @@
 // Looks at how the connections of one data-plane thread send, ten times a second, so that they can be tuned.
 
-import type { EventLoop } from '../dataplane/event-loop.ts';
-import { type Timed, Timer } from '../dataplane/timers.ts';
+import type { EventLoop } from '../../dataplane/event-loop.ts';
+import { type Timed, Timer } from '../../dataplane/timers.ts';
 
 const EVERY_MS = 100;
 /** Connections asked in one turn, some 10 µs each; with more of them that send, each is looked at less often. */

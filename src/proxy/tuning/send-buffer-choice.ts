@@ -5,7 +5,7 @@
 // the sum of the rates for the longest round trip, since the kernel keeps every byte until all before it have arrived;
 // more only waits. notsent_lowat does not help: it is the connection's, which hands all to its subflows at once.
 
-import type { SendReading } from '../socket/send-reading.ts';
+import type { SendReading } from '../../socket/send-reading.ts';
 import { isCalm } from './congestion-choice.ts';
 
 /** Beyond what is under way, for the kernel asks for more only when a third is free (sk_stream_is_writeable). Seconds. */

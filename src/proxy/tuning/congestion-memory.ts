@@ -1,8 +1,8 @@
 // What connections to a peer have taught about congestion control, for the next one to begin with. One for each
 // data-plane thread.
 
-import { tryCongestion } from '../socket/congestion.ts';
-import { errnoName } from '../socket/errno.ts';
+import { tryCongestion } from '../../socket/congestion.ts';
+import { errnoName } from '../../socket/errno.ts';
 import type { Choice } from './congestion-choice.ts';
 
 const PEERS_MAX = 4_096;

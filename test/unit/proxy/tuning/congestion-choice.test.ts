@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { BARRED_MS, type Choice, CongestionChoice, cubicRate } from '#anabranch/proxy/congestion-choice.js';
+import { BARRED_MS, type Choice, CongestionChoice, cubicRate } from '#anabranch/proxy/tuning/congestion-choice.js';
 import type { SendReading } from '#anabranch/socket/send-reading.js';
 
 const TURN_MS = 250;

@@ -7,7 +7,7 @@
 // cubic is the rule, and bbr needs evidence: losses while the round trip is as short as it ever was, at a rate that cubic
 // cannot make up for. Whether it was right is measured afterwards.
 
-import type { SendReading } from '../socket/send-reading.ts';
+import type { SendReading } from '../../socket/send-reading.ts';
 
 export type Congestion = 'cubic' | 'bbr';
 

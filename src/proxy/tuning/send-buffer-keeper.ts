@@ -1,7 +1,7 @@
 // `sendBuffer: auto` for one side of a flow: no more in the kernel than keeps all its paths busy.
 
-import { largestSendBuffer, sendBufferOf, setSendBuffer } from '../socket/send-buffer.ts';
-import type { SendReading } from '../socket/send-reading.ts';
+import { largestSendBuffer, sendBufferOf, setSendBuffer } from '../../socket/send-buffer.ts';
+import type { SendReading } from '../../socket/send-reading.ts';
 import { SendBufferChoice } from './send-buffer-choice.ts';
 
 /** What the kernel gives a connection over two paths at the most, where it is left as it comes (tcp_wmem). */
