@@ -1,11 +1,13 @@
 // The proxy as a process: joins configuration, service, flow log, admin API and signals.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config, DashboardConfig } from '../config/config.ts';
 import { createMetrics } from '../dashboard/metrics.ts';
 import { type Dashboard, openDashboard } from '../dashboard/server.ts';
 import type { DashboardSource } from '../dashboard/source.ts';
 import { raiseOpenFiles } from '../dataplane/open-files.ts';
 import type { FlowLog } from '../flowlog/flow-log.ts';
+import type { ManagedPaths } from '../paths/managed-paths.ts';
 import { type Admin, type AdminOptions, AdminSocketError, openAdmin } from '../proxy/admin.ts';
 import type { Log } from '../proxy/log.ts';
 import { ProxyService, type ServiceOptions } from '../proxy/service.ts';
@@ -33,6 +35,8 @@ import { VERSION } from './version.ts';
 const HANG_MS = 5_000;
 /** npm and the terminal both pass on one ^C: what comes this soon after is the same one. */
 const SAME_SIGNAL_MS = 500;
+/** The paths are given so long to be set up before connections are accepted without them. */
+const PATHS_MS_MAX = 5_000;
 
 /** Runs until it is told to stop; resolves to the exit code. Rejects with a CliError when it cannot start. */
 export async function runProxy(source: ConfigSource): Promise<number> {
@@ -57,6 +61,12 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   const followers = [probing, announcing];
   const reload = () => reloadFrom(source, { service, paths: proxyPaths, followers, sink }, log, notifier);
   handleSignals(service, reload, log, notifier, end);
+  const managing = startPathManagement(config, log, (known) => service.setPaths(known)).then((paths) => {
+    proxyPaths.managed = paths;
+    if (paths !== undefined && config.paths.mode === 'userspace') service.tellWishes(() => paths.openWishes());
+    return paths;
+  });
+  await listenOncePathsStand(service, managing, log);
   logListening(service.inbounds, log);
   let recorder: PathRecorder | undefined;
   const pathFigures = () => recorder?.figures() ?? [];
@@ -73,15 +83,12 @@ export async function runProxy(source: ConfigSource): Promise<number> {
   if (config.user !== undefined) dropRoot(config.user, log);
   if (sink.database !== undefined) recorder = await recordPaths(service, sink.database);
   await announcing.follow(service.config);
-  const paths = await startPathManagement(config, log, (known) => service.setPaths(known));
-  proxyPaths.managed = paths;
-  if (paths !== undefined && config.paths.mode === 'userspace') service.tellWishes(() => paths.openWishes());
   notifier.say('READY=1');
   log.info('ready', `ready, process ${process.pid}`);
   notifier.watch(() => Date.now() - service.counters().heartbeat < HANG_MS);
   const exitCode = await ended;
   await announcing.stop();
-  await paths?.close();
+  await (await managing)?.close();
   await probing.stop();
   recorder?.stop();
   notifier.close();
@@ -131,11 +138,29 @@ function logListening(inbounds: ProxyService['inbounds'], log: Log): void {
 
 async function startService(
   config: Config,
-  options: ServiceOptions & { readonly sink: ProcessSink },
+  { sink, ...options }: ServiceOptions & { readonly sink: ProcessSink },
 ): Promise<ProxyService> {
+  return ProxyService.start(config, { ...options, sink, observed: sink.observed });
+}
+
+/** A connection that came before the paths are set up would belong to the kernel's path manager for good. */
+async function listenOncePathsStand(
+  service: ProxyService,
+  managing: Promise<ManagedPaths | undefined>,
+  log: Log,
+): Promise<void> {
+  const late = new AbortController();
+  const tooLate = sleep(PATHS_MS_MAX, 'late', { signal: late.signal }).catch(() => undefined);
+  const first = await Promise.race([managing, tooLate]).finally(() => late.abort());
+  if (first === 'late') {
+    const waited = `not set up after ${PATHS_MS_MAX / 1_000} s; connections that come until they are may use any path`;
+    log.warn('paths', `the paths are ${waited}`);
+  }
   try {
-    return await ProxyService.start(config, { ...options, observed: options.sink.observed });
+    service.listen();
   } catch (error) {
+    await service.stop(0);
+    await (await managing)?.close();
     throw new CliError(explainListen(error), 3);
   }
 }

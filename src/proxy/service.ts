@@ -61,6 +61,8 @@ export class ProxyService {
   /** Who waits for a list of flows. Bounded by its callers, each for LIST_MS at most. */
   readonly #lists = new Map<number, (flows: readonly FlowStatus[]) => void>();
   #nextList = 1;
+  /** Listeners are open, or will not be any more. */
+  #begun = false;
   /** Connections that did not end by themselves. */
   #cutCount = 0;
 
@@ -81,16 +83,15 @@ export class ProxyService {
     });
   }
 
-  /** Opens every listener and starts the threads. Throws a LinuxError that names the address it could not have. */
+  /** Starts the threads. Nobody is listened to before `listen`. */
   static async start(config: Config, options: ServiceOptions): Promise<ProxyService> {
     const mptcp = probeMptcp();
     if (mptcp.available) options.log.info('mptcp', mptcp.detail);
     else options.log.warn('mptcp', `plain TCP only: ${mptcp.detail}`);
     const sources = allocateSourceLimits();
     const service = new ProxyService(config, options, sources);
-    const change = service.#listeners.change(config);
     const run = randomBytes(6).toString('hex');
-    const setups: ThreadSetup[] = change.opened.map((_, thread) => {
+    const setups = Array.from({ length: config.workers }, (_, thread): ThreadSetup => {
       return {
         thread,
         run,
@@ -108,8 +109,14 @@ export class ProxyService {
     });
     // Before the threads accept: clients that wait already are judged by them.
     service.#watchOwnAddresses();
-    service.#apply(config, change);
     return service;
+  }
+
+  /** Opens every listener. Throws a LinuxError that names the address it could not have. Does nothing after `stop`. */
+  listen(): void {
+    if (this.#begun) return;
+    this.#apply(this.#config, this.#listeners.change(this.#config));
+    this.#begun = true;
   }
 
   get inbounds(): readonly BoundInbound[] {
@@ -146,7 +153,8 @@ export class ProxyService {
     const { workers, log, admin, user, dashboard, paths } = before;
     const { manage, mode, state } = paths;
     const next = { ...config, workers, log, admin, user, dashboard, paths: { ...config.paths, manage, mode, state } };
-    this.#apply(next, this.#listeners.change(next));
+    if (this.#begun) this.#apply(next, this.#listeners.change(next));
+    else this.#config = next;
     this.#gate.onReload();
     return fixed;
   }
@@ -172,6 +180,7 @@ export class ProxyService {
 
   /** Stops accepting, waits for what is under way for at most `drainMs`, then cuts the rest; resolves to how many. */
   async stop(drainMs: number): Promise<number> {
+    this.#begun = true;
     clearInterval(this.#ownTimer);
     const deadline = performance.now() + drainMs;
     this.#gate.drain();

@@ -2,7 +2,7 @@
 // no MPTCP. The lab sets up neither routing nor endpoints for the client.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -72,6 +72,13 @@ async function start(
   rules: readonly object[] = [],
   node: readonly string[] = [],
 ): Promise<Running> {
+  const running = launch(t, paths, rules, node);
+  await said(running.program, READY);
+  return running;
+}
+
+/** As `start`, and waits for nothing. */
+function launch(t: TestContext, paths: object, rules: readonly object[], node: readonly string[] = []): Running {
   const admin = join(folder, 'client.sock');
   const config = (of: readonly object[]): string =>
     write('client', {
@@ -88,7 +95,6 @@ async function start(
     program.kill();
     await program.exited;
   });
-  await said(program, READY);
   return {
     program,
     reload: async (next) => {
@@ -291,6 +297,34 @@ describe('wishes', { skip, timeout: 240_000 }, () => {
       assert.equal((await within(program.exited, 'the download')).status, 0);
     });
     assert.ok(wifi! > 2_000_000 && cellular! < NOISE_BYTES, `${wifi} ${cellular}`);
+  });
+
+  test('the first connection that the proxy takes has its paths already', async (t) => {
+    const router = lab.host('router').address('cellular');
+    await client.ip(`route add default via ${router} dev cellular metric 1`);
+    t.after(() => client.ip(`route del default via ${router} dev cellular metric 1`));
+    const into = join(folder, 'first');
+    for (const [wish, expected] of [
+      ['only wifi', 'wifi 1, cellular 0'],
+      ['max-throughput', 'wifi 1, cellular 1'],
+    ] as const) {
+      const { program } = launch(t, {}, [{ when: { port: 8080 }, use: 'gateway', wish }]);
+      const [, cellular] = await carriedBy(['wifi', 'cellular'], async () => {
+        // Every try that comes before the port is open ends at once.
+        const tries = `until curl -s -x socks5h://127.0.0.1:1080 -o ${into} ${url}; do [ $? = 7 ] || exit; done`;
+        const first = client.spawn(['sh', '-c', tries]);
+        t.after(async () => {
+          first.kill('SIGKILL');
+          await first.exited;
+          await client.exec(['sh', '-c', `ss -KtnH dst ${gateway}; rm -f ${into}`]);
+        });
+        await settlesOn(expected);
+        await until(() => (statSync(into, { throwIfNoEntry: false })?.size ?? 0) > 1_000_000);
+      });
+      if (wish === 'only wifi') assert.ok(cellular! < NOISE_BYTES, `${cellular}`);
+      program.kill();
+      await program.exited;
+    }
   });
 
   test('the metered path joins once enough was carried', async (t) => {

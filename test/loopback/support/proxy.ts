@@ -68,6 +68,7 @@ export async function startProxy(t: TestContext, settings: Settings = {}): Promi
       [],
     );
   });
+  service.listen();
   const counter = (name: CounterName) => service.counters()[name];
   return {
     service,
