@@ -4,14 +4,12 @@
 
 import type { EventLoop, Watcher } from '../dataplane/event-loop.ts';
 import { Timer } from '../dataplane/timers.ts';
-import { forgetNeighbour } from '../netlink/neighbours.ts';
 import { NetlinkError } from '../netlink/netlink-error.ts';
 import { NetworkWatch } from '../netlink/network-watch.ts';
 import type { Notifications } from '../netlink/notifications.ts';
 import { PathManager } from '../netlink/path-manager.ts';
 import { SubflowList } from '../netlink/subflow-list.ts';
 import type { PathState } from '../routing/path-choice.ts';
-import { familyOf } from '../wire/ip.ts';
 import type { PmAddress, PmLimits } from '../wire/mptcp-pm.ts';
 import type { RuleChange } from '../wire/rtnetlink.ts';
 import type { SubflowProgress } from '../wire/subflow-dump.ts';
@@ -21,6 +19,7 @@ import { EndpointIds } from './endpoint-ids.ts';
 import { findUnjoined } from './joins.ts';
 import { LookPace } from './look-pace.ts';
 import { isOurEndpoint, isOurNumber, noteOf } from './marks.ts';
+import { NextHops } from './next-hops.ts';
 import { type Path, pathKey } from './path.ts';
 import { PathNews } from './path-news.ts';
 import { statePath } from './path-state.ts';
@@ -67,6 +66,7 @@ export class Manager implements Watcher {
   readonly #events: ManagerEvents;
   readonly #preferences: Preferences;
   readonly #watch: NetworkWatch;
+  readonly #hops: NextHops;
   readonly #pm: PathManager;
   readonly #subflows: SubflowList;
   readonly #subflowEvents: Notifications;
@@ -97,7 +97,7 @@ export class Manager implements Watcher {
     this.#loop = loop;
     this.#events = events;
     this.#suspects = new Suspects(loop, {
-      onProbe: (path, isDead) => this.#seekGateway(path, isDead),
+      onProbe: (path, isDead) => this.#hops.forget(path, isDead),
       onDead: () => this.#settle(),
       onReturn: ({ name }, awayMs) => {
         events.say('info', 'path-answers', `${name}: answers again after ${(awayMs / 1_000).toFixed(1)} s`);
@@ -110,6 +110,7 @@ export class Manager implements Watcher {
     if (pm === undefined) throw new NetlinkError(93, 'looking for the MPTCP path manager');
     this.#pm = pm;
     this.#watch = new NetworkWatch({ namespace, keepTable: (table) => isOurNumber(table) || isGatewayNumber(table) });
+    this.#hops = new NextHops(this.#watch.socket);
     this.#subflows = new SubflowList(namespace);
     this.#subflowEvents = pm.openEvents(namespace);
     this.#endpoints = pm.endpoints();
@@ -117,7 +118,7 @@ export class Manager implements Watcher {
     this.#limitsBefore = this.#limits;
     const changeRule = (kind: 'add-rule' | 'remove-rule', rule: RuleChange): void =>
       applyRouting(this.#watch.socket, { kind, rule });
-    const ground = { loop, pm, view: this.#watch.network, namespace, changeRule };
+    const ground = { loop, pm, view: this.#watch.network, namespace, changeRule, hops: this.#hops };
     this.#userspace = UserspaceMode.enter(ground, userspace, (code, text) => events.say('warn', code, text));
     this.#ids = new EndpointIds(this.#endpoints);
     loop.watch(this.#watch.fd, this.#watch.events, this);
@@ -293,6 +294,7 @@ export class Manager implements Watcher {
         const { path, flags, port } = step;
         const { address, index } = path;
         this.#greetGateway(path);
+        this.#hops.find(path);
         const endpoint: PmAddress = { address, index, flags, port, id: this.#ids.take(this.#endpoints) };
         // Noted first: should we die in between, the note is all that is left, and goes at the next start.
         this.#take({ kind: 'add-rule', rule: noteOf(endpoint) });
@@ -305,13 +307,7 @@ export class Manager implements Watcher {
 
   /** Before connections join over a path that was away. Of one that never was, a search may be under way for others. */
   #greetGateway(path: Path): void {
-    if (this.#returned.has(pathKey(path))) this.#seekGateway(path, false);
-  }
-
-  #seekGateway({ gateway, index }: Path, evenResolved: boolean): void {
-    if (gateway === undefined) return;
-    const neighbour = { family: familyOf(gateway), address: gateway, index };
-    forgetNeighbour(this.#watch.socket, neighbour, evenResolved);
+    if (this.#returned.has(pathKey(path))) this.#hops.forget(path, false);
   }
 
   #look(): void {

@@ -1,8 +1,17 @@
 // rtnetlink on neighbours (ARP, RFC 826; neighbour discovery, RFC 4861): how far the kernel is with finding one, and
-// making it begin anew. Layout: include/uapi/linux/neighbour.h.
+// making it begin, also anew. Layout: include/uapi/linux/neighbour.h.
 
 import { NLM_F_REQUEST, viewOf } from './netlink.ts';
-import { AF_INET, AF_INET6, attribute, encodeNetlinkMessage, ipBytes, NLM_F_ACK, u32 } from './netlink-encode.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  attribute,
+  encodeNetlinkMessage,
+  ipBytes,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  u32,
+} from './netlink-encode.ts';
 import { ProtocolError } from './protocol-error.ts';
 
 const RTM_NEWNEIGH = 28;
@@ -15,6 +24,8 @@ const NUD_INCOMPLETE = 0x01;
 const NUD_FAILED = 0x20;
 const NUD_NOARP = 0x40;
 const NUD_PERMANENT = 0x80;
+/** Nothing is set: the kernel looks for it as if something were to be sent there. */
+const NTF_USE = 0x01;
 const NTF_EXT_LEARNED = 0x10;
 
 export interface Neighbour {
@@ -23,15 +34,23 @@ export interface Neighbour {
   readonly index: number;
 }
 
-/** Answered by the entry, or by ENOENT (Linux ≥ 5.0). `remove` fails with ENOENT as well. Throws a RangeError. */
-export function encodeNeighbour(verb: 'get' | 'remove', neighbour: Neighbour, sequence: number): Uint8Array {
+const TYPES = { get: RTM_GETNEIGH, remove: RTM_DELNEIGH, find: RTM_NEWNEIGH } as const;
+
+/**
+ * `get` is answered by the entry, or by ENOENT (Linux ≥ 5.0). `remove` fails with ENOENT as well. `find` is answered
+ * before anything is found. Throws a RangeError.
+ */
+export function encodeNeighbour(verb: keyof typeof TYPES, neighbour: Neighbour, sequence: number): Uint8Array {
   const { family, address, index } = neighbour;
   const body = new Uint8Array(NDMSG);
   body[0] = family === 4 ? AF_INET : AF_INET6;
   body.set(u32(index), 4);
-  const type = verb === 'get' ? RTM_GETNEIGH : RTM_DELNEIGH;
-  const flags = NLM_F_REQUEST | NLM_F_ACK;
-  return encodeNetlinkMessage({ type, flags, sequence }, [body, attribute(NDA_DST, ipBytes(address, family))]);
+  if (verb === 'find') body[10] = NTF_USE;
+  const flags = NLM_F_REQUEST | NLM_F_ACK | (verb === 'find' ? NLM_F_CREATE : 0);
+  return encodeNetlinkMessage({ type: TYPES[verb], flags, sequence }, [
+    body,
+    attribute(NDA_DST, ipBytes(address, family)),
+  ]);
 }
 
 /** `fixed`: set by somebody, or needs no finding. `unresolved`: it is being asked for, or nobody answered. */

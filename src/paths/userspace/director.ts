@@ -32,6 +32,8 @@ export interface DirectorOptions {
   /** Of connections that nobody has a wish for. */
   readonly policy: Policy;
   readonly settings: Settings;
+  /** Whether what is sent from this address now need not wait for its gateway to be found; else that is begun. */
+  readonly leavesAtOnce?: (address: string) => boolean;
   /** In [0, 1). */
   readonly random?: () => number;
   /** In milliseconds, as the timers have it. */
@@ -57,6 +59,7 @@ export class Director {
   readonly #loop: Timers;
   readonly #kernel: SubflowCommands;
   readonly #connections: Connections;
+  readonly #leavesAtOnce: (address: string) => boolean;
   readonly #random: () => number;
   readonly #clock: () => number;
   readonly #timer = new Timer({ onTimer: (now) => this.#onTimer(now) });
@@ -70,7 +73,9 @@ export class Director {
   #latencyAt = 0;
 
   constructor(loop: Timers, kernel: SubflowCommands, options: DirectorOptions) {
-    const { policy, settings, random = Math.random, clock = () => performance.now() } = options;
+    const { policy, settings, leavesAtOnce = () => true } = options;
+    const { random = Math.random, clock = () => performance.now() } = options;
+    this.#leavesAtOnce = leavesAtOnce;
     this.#loop = loop;
     this.#clock = clock;
     this.#kernel = kernel;
@@ -247,6 +252,7 @@ export class Director {
   #create(connection: Connection, wanted: Wanted, now: number): void {
     const join = connection.join(wanted);
     const { address, index, remote, ports, backup } = wanted;
+    if (!this.#leavesAtOnce(address) && join.waits(now)) return;
     for (let i = 0; i < TRIES; i++) {
       const port = ports === undefined ? 0 : ports.from + Math.floor(this.#random() * (ports.to - ports.from + 1));
       const from = port === 0 ? undefined : port;

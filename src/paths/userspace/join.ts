@@ -10,6 +10,9 @@ const ANSWER_MS_MAX = 3_000;
 const PAUSE_MS_FIRST = 200;
 const PAUSE_MS_MAX = 60_000;
 const JITTER = 0.1;
+/** How often a gateway is asked for, and for how long: then the SYN goes and waits by itself. */
+const GATEWAY_EVERY_MS = 10;
+const GATEWAY_MS_MAX = 1_000;
 /** What has stood for so long was no failure. */
 const CALM_MS = 5_000;
 
@@ -23,6 +26,8 @@ export class Join {
   #stoodAt: number | undefined;
   /** Not to be tried again before. */
   notBefore = 0;
+  /** Since when it waits for its gateway's link address. */
+  #waitsSince: number | undefined;
 
   constructor({ address, remote, ports }: { address: string; remote: Endpoint; ports: PortRange | undefined }) {
     this.address = address;
@@ -37,7 +42,7 @@ export class Join {
 
   /** When there is something to do; `undefined`: not before something happens. */
   get nextAt(): number | undefined {
-    return this.#attempts[0]?.deadline;
+    return this.#waitsSince === undefined ? this.#attempts[0]?.deadline : this.notBefore;
   }
 
   fits(local: Endpoint, remote: Endpoint): boolean {
@@ -46,9 +51,18 @@ export class Join {
     return this.#ports === undefined || (local.port >= this.#ports.from && local.port <= this.#ports.to);
   }
 
+  /** The gateway's link address is not known. Whether to ask again at `notBefore`; else it has been waited for in vain. */
+  waits(now: number): boolean {
+    this.#waitsSince ??= now;
+    if (now - this.#waitsSince >= GATEWAY_MS_MAX) return false;
+    this.notBefore = now + GATEWAY_EVERY_MS;
+    return true;
+  }
+
   /** `rttMs` is what is known of the path. */
   began(now: number, rttMs: number | undefined, backup: boolean): void {
     const answerMs = Math.min(Math.max(ANSWER_MS_MIN, 3 * (rttMs ?? 0)), ANSWER_MS_MAX);
+    this.#waitsSince = undefined;
     this.#attempts.push({ deadline: now + answerMs, backup });
   }
 
@@ -61,6 +75,7 @@ export class Join {
 
   /** An attempt was refused. `random` in [0, 1). */
   refused(now: number, random: number): void {
+    this.#waitsSince = undefined;
     this.#attempts.shift();
     this.#pause(now, random);
   }

@@ -8,6 +8,7 @@ import type { PathManager } from '../../netlink/path-manager.ts';
 import type { PmEvent } from '../../wire/mptcp-pm.ts';
 import type { RuleChange } from '../../wire/rtnetlink.ts';
 import type { SubflowProgress } from '../../wire/subflow-dump.ts';
+import type { NextHops } from '../next-hops.ts';
 import { type Path, pathKey } from '../path.ts';
 import { statePath } from '../path-state.ts';
 import type { Step } from '../plan.ts';
@@ -34,6 +35,7 @@ export interface UserspaceGround {
   readonly pm: PathManager;
   readonly view: NetworkView;
   readonly namespace: string | undefined;
+  readonly hops: Pick<NextHops, 'find'>;
   /** Puts a rule in or takes it out; it may be there, or gone, already. Throws a NetlinkError. */
   changeRule(verb: 'add-rule' | 'remove-rule', rule: RuleChange): void;
 }
@@ -45,6 +47,7 @@ export class UserspaceMode {
   /** Some connection has, or had, the strategy `gateways`. */
   #usesGateways: boolean;
   readonly #typeBefore: PathManagerType;
+  #paths: readonly Path[] = [];
   /** Bounded by the paths. */
   #working: ReadonlySet<string> = new Set();
 
@@ -66,7 +69,11 @@ export class UserspaceMode {
         throw error;
       }
     }
-    this.#director = new Director(ground.loop, ground.pm, { policy, settings });
+    this.#director = new Director(ground.loop, ground.pm, {
+      policy,
+      settings,
+      leavesAtOnce: (address) => this.#leavesAtOnce(address),
+    });
     this.#usesGateways = policy.strategy === 'gateways';
   }
 
@@ -107,6 +114,7 @@ export class UserspaceMode {
       if (!this.#working.has(pathKey(path))) onReturned(path);
     }
     this.#working = works;
+    this.#paths = paths;
     this.#director.update(paths.map((path) => this.#subflowPath(path, isDead(path))));
   }
 
@@ -128,6 +136,11 @@ export class UserspaceMode {
   configure({ policy, settings }: UserspaceOptions): void {
     this.#mayNeedGateways(policy);
     this.#director.configure(policy, settings);
+  }
+
+  #leavesAtOnce(address: string): boolean {
+    const path = this.#paths.find((one) => one.address === address);
+    return path === undefined || this.#ground.hops.find(path);
   }
 
   #mayNeedGateways({ strategy }: Policy): boolean {

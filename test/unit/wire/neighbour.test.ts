@@ -35,6 +35,10 @@ test('requests', () => {
   const rest = '0500 09000000 00000000 02000000 07000000 00000000 08000100 c0000201'.replaceAll(' ', '');
   assert.equal(hex(encodeNeighbour('get', neighbour, 9)), `240000001e00${rest}`);
   assert.equal(hex(encodeNeighbour('remove', neighbour, 9)), `240000001d00${rest}`);
+  const find = rest
+    .replace('0500', '0504')
+    .replace('07000000 00000000'.replaceAll(' ', ''), '070000000000 01 00'.replaceAll(' ', ''));
+  assert.equal(hex(encodeNeighbour('find', neighbour, 9)), `240000001c00${find}`);
   assert.throws(() => encodeNeighbour('get', { ...neighbour, family: 6 }, 1), RangeError);
 });
 

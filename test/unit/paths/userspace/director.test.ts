@@ -30,6 +30,25 @@ function down(of: SubflowPath): SubflowPath {
   return { ...of, works: false };
 }
 
+test('a join waits until its gateway is found, and for a second at the most', () => {
+  const kernel = new FakeKernel(policy('fullmesh'));
+  kernel.looking.add(T);
+  kernel.director.update([dsl, lte]);
+  kernel.connect(1, D);
+  kernel.run(500);
+  assert.equal(kernel.shown(), D);
+  assert.equal(kernel.log.length, 0);
+  kernel.looking.delete(T);
+  kernel.run(50);
+  assert.equal(kernel.shown(), `${D} ${T}`);
+  kernel.looking.add(W);
+  kernel.director.update([dsl, lte, wifi]);
+  kernel.run(900);
+  assert.equal(kernel.shown(), `${D} ${T}`);
+  kernel.run(200);
+  assert.equal(kernel.shown(), `${D} ${T} ${W}`);
+});
+
 describe('strategies', () => {
   test('each of them', () => {
     const twoGateways = { ...dsl, gateways: [{ from: 61_000, to: 61_511 }] };

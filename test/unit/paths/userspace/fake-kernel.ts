@@ -46,6 +46,8 @@ export class FakeKernel implements SubflowCommands {
   readonly log: string[] = [];
   /** What leaves from these is never heard of again. */
   readonly dead = new Set<string>();
+  /** From these nothing leaves yet: their gateway is being looked for. */
+  readonly looking = new Set<string>();
   /** Joins to these ports are refused. */
   readonly refusing = new Set<number>();
   /** Until its peer has confirmed it, a subflow cannot be spared. */
@@ -61,6 +63,7 @@ export class FakeKernel implements SubflowCommands {
     this.director = new Director(this.timers, this, {
       policy,
       settings: { subflows: 2, meteredAfter: undefined, ...settings },
+      leavesAtOnce: (address) => !this.looking.has(address),
       random: () => {
         this.#random = (this.#random * 997 + 0.123) % 1;
         return this.#random;
