@@ -140,7 +140,11 @@ async function startService(
   config: Config,
   { sink, ...options }: ServiceOptions & { readonly sink: ProcessSink },
 ): Promise<ProxyService> {
-  return ProxyService.start(config, { ...options, sink, observed: sink.observed });
+  try {
+    return await ProxyService.start(config, { ...options, sink, observed: sink.observed });
+  } catch (error) {
+    throw new CliError(explainListen(error), 3);
+  }
 }
 
 /** A connection that came before the paths are set up would belong to the kernel's path manager for good. */

@@ -83,13 +83,17 @@ export class ProxyService {
     });
   }
 
-  /** Starts the threads. Nobody is listened to before `listen`. */
+  /**
+   * Starts the threads, and opens every listener, unless paths are managed: then `listen` does. Throws a LinuxError that
+   * names the address it could not have.
+   */
   static async start(config: Config, options: ServiceOptions): Promise<ProxyService> {
     const mptcp = probeMptcp();
     if (mptcp.available) options.log.info('mptcp', mptcp.detail);
     else options.log.warn('mptcp', `plain TCP only: ${mptcp.detail}`);
     const sources = allocateSourceLimits();
     const service = new ProxyService(config, options, sources);
+    const change = config.paths.manage ? undefined : service.#listeners.change(config);
     const run = randomBytes(6).toString('hex');
     const setups = Array.from({ length: config.workers }, (_, thread): ThreadSetup => {
       return {
@@ -109,10 +113,14 @@ export class ProxyService {
     });
     // Before the threads accept: clients that wait already are judged by them.
     service.#watchOwnAddresses();
+    if (change !== undefined) {
+      service.#apply(config, change);
+      service.#begun = true;
+    }
     return service;
   }
 
-  /** Opens every listener. Throws a LinuxError that names the address it could not have. Does nothing after `stop`. */
+  /** Opens the listeners that are not open yet. Throws as `start` does. Does nothing after `stop`. */
   listen(): void {
     if (this.#begun) return;
     this.#apply(this.#config, this.#listeners.change(this.#config));

@@ -68,7 +68,6 @@ export async function startProxy(t: TestContext, settings: Settings = {}): Promi
       [],
     );
   });
-  service.listen();
   const counter = (name: CounterName) => service.counters()[name];
   return {
     service,
