@@ -10,9 +10,9 @@ import { isCalm } from './congestion-choice.ts';
 
 /** Beyond what is under way, for the kernel asks for more only when a third is free (sk_stream_is_writeable). Seconds. */
 const ROOM_S = 0.03;
-/** Round trips beyond that: what is lost takes one more, or two, until what came after it is let go. */
+/** Round trips beyond that: what is lost takes one more, or some, until what came after it is let go. */
 const SPARE_TRIPS = 0.15;
-const SPARE_TRIPS_LOSSY = 1.5;
+const SPARE_TRIPS_LOSSY = 3;
 /** A path is lossy for so long after a loss that no queue was the reason of; as in congestion-choice.ts. */
 const LOSSY_MS = 5_000;
 const QUEUE_BLAMED_MS = 1_000;

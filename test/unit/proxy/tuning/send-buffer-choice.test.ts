@@ -137,10 +137,11 @@ test('over a path that loses without being full there is room for what is sent a
   const scene = new Scene(1_900_000);
   const before = scene.settle(WIFI, CELLULAR);
   const lossy = scene.settle(WIFI, { ...CELLULAR, lost: 1_400 });
-  assert.ok(lossy > UNDER_WAY * 2.2 && lossy < UNDER_WAY * 3, `${lossy}`);
+  assert.ok(lossy > UNDER_WAY * 3.5 && lossy < UNDER_WAY * 5, `${lossy}`);
   assert.ok(Math.abs(scene.settle(WIFI, CELLULAR) - lossy) < lossy / 4, 'for some seconds more');
   scene.settle(WIFI, CELLULAR);
-  assert.equal(scene.settle(WIFI, CELLULAR), before);
+  // A change of less than an eighth is not worth a call.
+  assert.ok(Math.abs(scene.settle(WIFI, CELLULAR) - before) <= before / 8);
 });
 
 test('bbr has a window of two round trips; its pacing tells what it makes of it', () => {
