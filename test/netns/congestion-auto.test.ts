@@ -47,8 +47,9 @@ test('cubic where nothing is lost, and no more in the send buffer than keeps bot
   const { side, used } = play('without', 'both');
   t.diagnostic(`${used} % used; ${side?.sendBuffer} bytes`);
   assert.equal(side?.congestion, undefined);
-  // 30 Mbit/s for 100 ms, and for the 200 ms that they are with a full queue, and half as much again.
+  // 30 Mbit/s for 100 ms are 375 kB; with a full queue it is 200 ms, and Wi-Fi may be ahead by as much. At the end it may
+  // have been for one path only.
   const buffer = side?.sendBuffer ?? 0;
-  assert.ok(buffer > 375_000 && buffer < 1_200_000, `${buffer}`);
+  assert.ok(buffer > 150_000 && buffer < 1_800_000, `${buffer}`);
   assert.ok(used > 90, `${used} %`);
 });
