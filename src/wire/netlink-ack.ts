@@ -40,5 +40,6 @@ function readReason(type: number, flags: number, payload: Uint8Array): string | 
 function repeatedBytes(type: number, flags: number, payload: Uint8Array): number {
   if (type === NLMSG_DONE) return 0;
   if ((flags & NLM_F_CAPPED) !== 0 || payload.length < 8) return NLMSG_HEADER;
-  return (viewOf(payload).getUint32(4, true) + 3) & ~3;
+  // Not by bits: those of a number from 2³¹ on would make it negative.
+  return Math.ceil(viewOf(payload).getUint32(4, true) / 4) * 4;
 }

@@ -36,5 +36,6 @@ test('any bytes have a meaning', () => {
     fc.property(fc.constantFrom(NLMSG_ERROR, NLMSG_DONE), fc.nat(0xffff), fc.uint8Array(), (type, flags, bytes) => {
       assert.ok(parseNetlinkAck(type, flags, bytes).errno >= 0);
     }),
+    { examples: [0x80, 0xff].map((top) => [NLMSG_ERROR, 0x3a00, Uint8Array.of(0, 0, 0, 0, 0xff, 0xff, 0xff, top)]) },
   );
 });
