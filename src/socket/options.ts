@@ -115,8 +115,12 @@ export function applyOptions(fd: number, options: SocketOptions): void {
     check(status, `interface ${options.interface}`);
   }
   const { receiveBuffer, sendBuffer } = options;
-  if (receiveBuffer !== undefined) setBuffer(fd, k.SO_RCVBUFFORCE, k.SO_RCVBUF, receiveBuffer);
-  if (sendBuffer !== undefined) setBuffer(fd, k.SO_SNDBUFFORCE, k.SO_SNDBUF, sendBuffer);
+  if (receiveBuffer !== undefined) {
+    check(setBuffer(fd, k.SO_RCVBUFFORCE, k.SO_RCVBUF, receiveBuffer), `buffer ${receiveBuffer}`);
+  }
+  if (sendBuffer !== undefined) {
+    check(setBuffer(fd, k.SO_SNDBUFFORCE, k.SO_SNDBUF, sendBuffer), `buffer ${sendBuffer}`);
+  }
   if (notsentLowat !== undefined) {
     check(setInt(fd, k.SOL_TCP, k.TCP_NOTSENT_LOWAT, notsentLowat), `notsentLowat ${notsentLowat}`);
   }
@@ -169,8 +173,10 @@ export function settleAcceptedTcp(
   if (userTimeout !== undefined && userTimeout > 0) setInt(fd, k.SOL_TCP, k.TCP_USER_TIMEOUT, userTimeout);
 }
 
-function setBuffer(fd: number, forced: number, plain: number, bytes: number): void {
-  if (setInt(fd, k.SOL_SOCKET, forced, bytes) < 0) check(setInt(fd, k.SOL_SOCKET, plain, bytes), `buffer ${bytes}`);
+/** `forced`: whatever the size, with CAP_NET_ADMIN; else `plain`: the kernel cuts it. Returns 0 or −errno. */
+export function setBuffer(fd: number, forced: number, plain: number, bytes: number): number {
+  const status = setInt(fd, k.SOL_SOCKET, forced, bytes);
+  return status < 0 ? setInt(fd, k.SOL_SOCKET, plain, bytes) : status;
 }
 
 function check(result: number, option: string): void {

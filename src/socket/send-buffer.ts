@@ -3,7 +3,7 @@
 import { close } from '../ffi/descriptors.ts';
 import { socket } from '../ffi/sockets.ts';
 import * as k from './constants.ts';
-import { getInt, setInt } from './options.ts';
+import { getInt, setBuffer } from './options.ts';
 
 /** What a connection begins with, by its configuration: the kernel's choice for `auto`. */
 export function initialSendBuffer(configured: number | 'auto' | undefined): number | undefined {
@@ -41,6 +41,5 @@ export function sendBufferOf(fd: number): number {
  */
 export function setSendBuffer(fd: number, bytes: number): void {
   // The kernel doubles what is asked for, for its own bookkeeping (socket(7), SO_SNDBUF).
-  const half = Math.ceil(bytes / 2);
-  if (setInt(fd, k.SOL_SOCKET, k.SO_SNDBUFFORCE, half) < 0) setInt(fd, k.SOL_SOCKET, k.SO_SNDBUF, half);
+  setBuffer(fd, k.SO_SNDBUFFORCE, k.SO_SNDBUF, Math.ceil(bytes / 2));
 }

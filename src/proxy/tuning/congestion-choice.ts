@@ -21,7 +21,7 @@ export interface Choice {
 const CALM_SHARE = 1.25;
 const CALM_US = 4_000;
 /** Losses within this time after a queue are put down to it: recovery takes some round trips. */
-const QUEUE_BLAMED_MS = 1_000;
+export const QUEUE_BLAMED_MS = 1_000;
 const QUEUE_BLAMED_ROUND_TRIPS = 5;
 /** Evidence halves in this time. */
 const HALF_LIFE_MS = 10_000;

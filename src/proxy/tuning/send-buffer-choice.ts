@@ -6,16 +6,15 @@
 // more only waits. notsent_lowat does not help: it is the connection's, which hands all to its subflows at once.
 
 import type { SendReading } from '../../socket/send-reading.ts';
-import { isCalm } from './congestion-choice.ts';
+import { isCalm, QUEUE_BLAMED_MS } from './congestion-choice.ts';
 
 /** Beyond what is under way, for the kernel asks for more only when a third is free (sk_stream_is_writeable). Seconds. */
 const ROOM_S = 0.03;
 /** Round trips beyond that: what is lost takes one more, or some, until what came after it is let go. */
 const SPARE_TRIPS = 0.15;
 const SPARE_TRIPS_LOSSY = 3;
-/** A path is lossy for so long after a loss that no queue was the reason of; as in congestion-choice.ts. */
+/** A path is lossy for so long after a loss that no queue was the reason of. */
 const LOSSY_MS = 5_000;
-const QUEUE_BLAMED_MS = 1_000;
 /** The kernel hands out 64 KiB at a time; with less than two of them for each subflow one of them would wait. */
 const SUBFLOW_BYTES_MIN = 128 * 1024;
 /** Memory that one connection may take; two paths of 400 Mbit/s and 80 ms need 12 MB. */
